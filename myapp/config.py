@@ -1,0 +1,256 @@
+"""The program's settings: read once from the environment and `.env`, and validated at once."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from typing import Annotated, Any, Self
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    FilePath,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from myapp.enums import AuthProvider, Environment
+from myapp.errors import ConfigError as ConfigError
+
+SECRET_KEY_BYTES = 32
+DATABASE_SCHEMES = ("sqlite", "postgres", "postgresql", "mysql")
+REDIS_SCHEMES = ("redis", "rediss", "unix")
+SECONDS = {"second": 1, "minute": 60, "hour": 3600}
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """At most `count` in every `seconds`."""
+
+    count: int
+    seconds: int
+
+
+def parse_rate(value: object) -> object:
+    """`N/second`, `N/minute` or `N/hour`; `off` is None."""
+    if not isinstance(value, str):
+        return value
+    if value.strip().lower() == "off":
+        return None
+    if match := re.fullmatch(r"([1-9]\d{0,8})/(second|minute|hour)", value.strip().lower()):
+        return Rate(int(match[1]), SECONDS[match[2]])
+    raise ValueError("is 'off' or N/second, N/minute or N/hour")
+
+
+def split_commas(value: object) -> object:
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return value
+
+
+def parse_network(value: object) -> object:
+    return ip_network(value, strict=False) if isinstance(value, str) else value
+
+
+def check_origin(value: str) -> str:
+    parts = urlsplit(value)
+    if value != "*" and (parts.scheme not in ("http", "https") or parts.path or not parts.netloc):
+        raise ValueError("takes origins such as https://app.example.com, or *")
+    return value
+
+
+def check_queue(value: str) -> str:
+    if not re.fullmatch(r"[a-z][a-z0-9_-]{0,31}", value):
+        raise ValueError("takes queue names: a-z, 0-9, _ and -, at most 32 characters")
+    return value
+
+
+def url_of(*schemes: str) -> AfterValidator:
+    def check(value: SecretStr) -> SecretStr:
+        if urlsplit(value.get_secret_value()).scheme not in schemes:
+            raise ValueError("starts with " + " or ".join(f"{scheme}://" for scheme in schemes))
+        return value
+
+    return AfterValidator(check)
+
+
+CommaSeparated = (NoDecode, BeforeValidator(split_commas))
+RateLimit = Annotated[Rate | None, NoDecode, BeforeValidator(parse_rate)]
+Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(parse_network)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class Settings(BaseSettings):
+    """Every setting, by the name of its environment variable in lower case.
+
+    Source: flags, then the environment, then `.env`, then the default. An empty variable counts
+    as unset, as Procfile platforms write it.
+    """
+
+    model_config = SettingsConfigDict(
+        env_file=".env",
+        env_file_encoding="utf-8",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,  # values may be secrets
+    )
+
+    app_env: Environment = Environment.DEVELOPMENT
+    host: str = ""
+    port: Port = 8000
+    grpc_port: Port = 50051
+    health_port: Port | None = None
+    web_concurrency: Annotated[int, Field(ge=1, le=64)] = 1
+    data_dir: Path = Path(".myapp")
+
+    database_url: Annotated[SecretStr, url_of(*DATABASE_SCHEMES)] | None = None
+    redis_url: Annotated[SecretStr, url_of(*REDIS_SCHEMES)] | None = None
+
+    firebase_project_id: str | None = None
+    firebase_credentials: SecretStr | None = None
+    firebase_auth_emulator_host: str | None = None
+    auth_provider: AuthProvider = None  # type: ignore[assignment]  # filled in by the validator
+
+    cors_allowed_origins: Annotated[
+        tuple[Annotated[str, AfterValidator(check_origin)], ...], *CommaSeparated
+    ] = ()
+    trusted_proxies: Annotated[tuple[Network, ...], *CommaSeparated] = ()
+
+    storage_url: str | None = None
+    secret_key: SecretStr | None = None
+    queues: Annotated[
+        tuple[Annotated[str, AfterValidator(check_queue)], ...],
+        *CommaSeparated,
+        Field(min_length=1),
+    ] = ("default", "low")
+    worker_concurrency: Annotated[int, Field(ge=1, le=1000)] = 10
+    drain_seconds: Annotated[float, Field(ge=0, le=20)] = 1
+
+    grpc_tls_cert: FilePath | None = None
+    grpc_tls_key: FilePath | None = None
+
+    log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = "info"
+    log_format: Annotated[str, Field(pattern="^(console|json)?$")] = ""
+
+    @property
+    def production(self) -> bool:
+        return self.app_env is Environment.PRODUCTION
+
+    @property
+    def secret_key_file(self) -> Path:
+        """Where SECRET_KEY is made when there is none."""
+        return self.data_dir / "secret.key"
+
+    @property
+    def identity_key_file(self) -> Path:
+        """What the local identity provider signs with."""
+        return self.data_dir / "identity.key"
+
+    @model_validator(mode="before")
+    @classmethod
+    def fill_in_defaults(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """The defaults that depend on other settings."""
+        production = values.get("app_env") == Environment.PRODUCTION
+        firebase = any(
+            values.get(f"firebase_{name}")
+            for name in ("project_id", "credentials", "auth_emulator_host")
+        )
+        return {
+            "host": "0.0.0.0" if production else "127.0.0.1",  # noqa: S104  # a container's door
+            "log_format": "json" if production else "console",
+            "auth_provider": AuthProvider.FIREBASE if firebase else AuthProvider.LOCAL,
+            **values,
+        }
+
+    @model_validator(mode="after")
+    def check_together(self) -> Self:
+        """What is wrong only in company: each sentence begins with the variable to change."""
+        for variable, sentence in (*self._faults(), *self._production_faults()):
+            raise ValueError(f"{variable} {sentence}")
+        return self
+
+    def _faults(self) -> list[tuple[str, str]]:
+        faults = []
+        secret = self.secret_key
+        if secret and len(secret.get_secret_value().encode()) < SECRET_KEY_BYTES:
+            faults.append(("SECRET_KEY", f"needs at least {SECRET_KEY_BYTES} bytes"))
+        if self.auth_provider is AuthProvider.FIREBASE and not (
+            self.firebase_project_id or self.firebase_credentials
+        ):
+            faults.append(("FIREBASE_PROJECT_ID", "is needed with AUTH_PROVIDER=firebase"))
+        if self.firebase_credentials and (fault := credentials_fault(self.firebase_credentials)):
+            faults.append(("FIREBASE_CREDENTIALS", fault))
+        if (self.grpc_tls_cert is None) != (self.grpc_tls_key is None):
+            missing = "GRPC_TLS_KEY" if self.grpc_tls_cert else "GRPC_TLS_CERT"
+            faults.append((missing, "is missing: TLS takes a certificate and its key"))
+        if self.storage_url and urlsplit(self.storage_url).scheme != "file":
+            faults.append(("STORAGE_URL", "starts with file:///"))
+        return faults
+
+    def _production_faults(self) -> list[tuple[str, str]]:
+        if not self.production:
+            return []
+        faults = []
+        if self.auth_provider is AuthProvider.LOCAL:
+            faults.append(("AUTH_PROVIDER", "local is for development: set up Firebase"))
+        if self.firebase_auth_emulator_host:
+            faults.append(
+                ("FIREBASE_AUTH_EMULATOR_HOST", "is refused in production: it trusts any token")
+            )
+        if not self.secret_key:
+            faults.append(("SECRET_KEY", "is required in production"))
+        if (self.database_url is None) != (self.redis_url is None):
+            missing = "REDIS_URL" if self.database_url else "DATABASE_URL"
+            faults.append((missing, "is missing: production takes both URLs, or neither"))
+        return faults
+
+
+def credentials_fault(credentials: SecretStr) -> str | None:
+    """What is wrong with a path to, or the text of, a service account's JSON key."""
+    text = credentials.get_secret_value()
+    if not text.lstrip().startswith("{"):
+        path = Path(text)
+        if not path.is_file():
+            return "is neither a file nor JSON"
+        text = path.read_text()
+    try:
+        key = json.loads(text)
+    except ValueError:
+        return "is not valid JSON"
+    return None if isinstance(key, dict) and "type" in key else "is no service account key"
+
+
+def load_settings(**flags: Any) -> Settings:
+    """The settings, with `flags` (those that are not None) before the environment.
+
+    Raises ConfigError with one line that names the variable.
+    """
+    try:
+        return Settings(**{name: value for name, value in flags.items() if value is not None})
+    except ValidationError as error:
+        raise ConfigError(explain(error)) from None
+
+
+def explain(error: ValidationError) -> str:
+    """The first fault as one line: the variable's name and what is wrong with it."""
+    fault = error.errors(include_url=False, include_input=False)[0]
+    message = fault["msg"].removeprefix("Value error, ")
+    if not fault["loc"]:
+        return message
+    return f"{str(fault['loc'][0]).upper()}: {message[0].lower()}{message[1:]}"
+
+
+def environment_of(settings: Settings) -> Mapping[str, str]:
+    """What a child process needs to come to the same settings."""
+    return {
+        name.upper(): value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+        for name, value in settings.model_dump(exclude_unset=True).items()
+        if value is not None
+    }

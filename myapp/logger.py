@@ -1,0 +1,54 @@
+"""Logs: structlog for us and, through it, for every library that uses `logging`."""
+
+import logging
+import logging.config
+import sys
+
+import structlog
+from structlog.typing import Processor
+
+# Libraries whose information is noise to an operator; their warnings are not.
+QUIET = ("aerich", "asyncio", "httpx", "saq", "tortoise", "uvicorn", "firebase_admin", "urllib3")
+
+
+def configure_logging(level: str, log_format: str) -> None:
+    """Sends every log line to standard error, as text for people or as JSON for machines.
+
+    Standard output stays free for what a command prints.
+    """
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.StackInfoRenderer(),
+    ]
+    rendering = renderers(log_format)
+    structlog.configure(
+        processors=[*shared, *rendering],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    formatter = {
+        "()": structlog.stdlib.ProcessorFormatter,
+        "foreign_pre_chain": [*shared, structlog.stdlib.ExtraAdder()],
+        "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, *rendering],
+    }
+    logging.config.dictConfig(
+        {
+            "version": 1,
+            "disable_existing_loggers": False,
+            "formatters": {"structlog": formatter},
+            "handlers": {
+                "stderr": {"class": "logging.StreamHandler", "formatter": "structlog"},
+            },
+            "root": {"handlers": ["stderr"], "level": level.upper()},
+            "loggers": {name: {"level": "WARNING"} for name in QUIET},
+        }
+    )
+
+
+def renderers(log_format: str) -> list[Processor]:
+    if log_format == "json":
+        return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+    return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]

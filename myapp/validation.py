@@ -1,0 +1,36 @@
+"""The validator chain: rules that are more than a type, composed, with errors by field.
+
+A validator looks at one whole object and reports what is wrong with it. A chain asks all of them,
+so that a caller learns of every fault at once:
+
+    PROFILE_RULES = ValidatorChain(name_is_printable, phone_is_e164)
+    await PROFILE_RULES.check(changes)
+"""
+
+import inspect
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Generic, TypeVar
+
+from myapp.errors import FieldError, Invalid
+
+T = TypeVar("T", contravariant=True)
+
+Faults = Iterable[FieldError]
+# May be asynchronous, for a rule that has to look something up.
+Validator = Callable[[T], Faults | Awaitable[Faults]]
+
+
+class ValidatorChain(Generic[T]):
+    """Validators of one kind of object, asked in order."""
+
+    def __init__(self, *validators: Validator[T]) -> None:
+        self._validators = validators
+
+    async def check(self, subject: T) -> None:
+        """Raises Invalid with every fault that the validators found."""
+        faults: list[FieldError] = []
+        for validator in self._validators:
+            found = validator(subject)
+            faults += await found if inspect.isawaitable(found) else found
+        if faults:
+            raise Invalid(details=faults)
