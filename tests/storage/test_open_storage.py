@@ -1,0 +1,43 @@
+from pathlib import Path
+
+import pytest
+
+from myapp.config import ConfigError, Settings
+from myapp.storage import open_storage
+
+
+def settings(data_dir: Path, storage_url: str | None = None) -> Settings:
+    return Settings(data_dir=data_dir, storage_url=storage_url)
+
+
+async def test_files_are_kept_in_the_data_folder(tmp_path: Path) -> None:
+    async with open_storage(settings(tmp_path), signing_key=b"key") as storage:
+        await storage.check()
+    assert (tmp_path / "files").stat().st_mode & 0o777 == 0o700
+
+
+async def test_storage_url_names_another_folder(tmp_path: Path) -> None:
+    chosen = settings(tmp_path, f"file://{tmp_path}/other%20place/files")
+    async with open_storage(chosen, signing_key=b"key") as storage:
+        await storage.check()
+    assert (tmp_path / "other place" / "files" / "incoming").is_dir()
+    assert not (tmp_path / "files").exists()
+
+
+@pytest.mark.parametrize("url", ["file://relative/path", "file:relative", "file://"])
+async def test_a_url_without_an_absolute_folder_is_refused(tmp_path: Path, url: str) -> None:
+    with pytest.raises(ConfigError, match="STORAGE_URL"):
+        async with open_storage(settings(tmp_path, url), signing_key=b"key"):
+            pass
+
+
+async def test_a_folder_that_cannot_be_made_is_named_by_its_variable(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match="DATA_DIR"):
+        async with open_storage(settings(tmp_path / "file"), signing_key=b"key"):
+            pass
+    with pytest.raises(ConfigError, match="STORAGE_URL"):
+        async with open_storage(
+            settings(tmp_path, f"file://{tmp_path}/file/files"), signing_key=b"key"
+        ):
+            pass
