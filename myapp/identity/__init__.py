@@ -1,0 +1,1 @@
+"""Who somebody is: identity providers, and what a process remembers of their answers."""
