@@ -1,0 +1,1 @@
+"""Background work: typed tasks, the queue, the worker and the scheduler."""

@@ -1,0 +1,117 @@
+"""The queue's connection to Redis, and what to do while there is none."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from itertools import count
+from typing import TypeVar
+
+import structlog
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry as RedisRetry
+from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError
+
+from myapp.errors import Unavailable
+
+log = structlog.get_logger()
+
+# A server that answers nothing for this long counts as away. Longer than a blocking read.
+SOCKET_TIMEOUT = 5.0
+CONNECT_TIMEOUT = 2.0
+# How long a request waits for Redis before it is told that the queue is out of reach.
+PATIENCE = 2.0
+REDIS_FAULTS = (RedisError, OSError, TimeoutError)
+
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """Exponential with jitter: between half of base * 2^n and all of it, at most cap. Seconds."""
+
+    base: float
+    cap: float
+
+    def delay(self, failures: int) -> float:
+        """How long to wait after so many failures in a row, from 1."""
+        longest = min(self.cap, self.base * 2.0 ** min(failures - 1, 60))
+        return longest * random.uniform(0.5, 1.0)  # noqa: S311  # spreads load, hides nothing
+
+
+# The cap is far below a worker's lease, so that a return of Redis is never missed by that much.
+RECONNECT = Backoff(base=0.1, cap=2.0)
+
+
+def connect_queue(url: str) -> Redis:
+    """A client of the queue's own: its blocking reads must not take others' connections.
+
+    Takes redis://, rediss:// and unix:// addresses; connects with its first command. A command
+    on a connection that has died meanwhile is sent once more; waiting is up to the caller.
+    """
+    keepalive = {} if url.startswith("unix:") else {"socket_keepalive": True}
+    client: Redis = Redis.from_url(
+        url,
+        decode_responses=True,
+        socket_timeout=SOCKET_TIMEOUT,
+        socket_connect_timeout=CONNECT_TIMEOUT,
+        retry=RedisRetry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
+        **keepalive,
+    )
+    return client
+
+
+@asynccontextmanager
+async def within_patience(seconds: float) -> AsyncIterator[None]:
+    """Raises Unavailable when Redis cannot be asked, or has not answered after so long."""
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except REDIS_FAULTS as error:
+        raise Unavailable("The queue is out of reach for the moment") from error
+
+
+class RedisLink:
+    """Whether Redis answers. Says so in the log once when it goes and once when it is back.
+
+    One link for all that a process does with the queue makes that one line a process.
+    """
+
+    def __init__(self, backoff: Backoff = RECONNECT) -> None:
+        self._backoff = backoff
+        self.up = True
+        self.last_error: str | None = None
+
+    def lose(self, error: Exception) -> None:
+        self.last_error = f"{type(error).__name__}: {error}".rstrip(": ")
+        if self.up:
+            self.up = False
+            log.warning("queue lost redis", error=self.last_error)
+
+    def find(self) -> None:
+        if not self.up:
+            self.up = True
+            self.last_error = None
+            log.warning("queue has redis again")
+
+    async def persist(
+        self, call: Callable[[], Awaitable[Answer]], *, within: float | None = None
+    ) -> Answer:
+        """The call's answer, however long Redis is away. Raises TimeoutError after `within`."""
+        deadline = None if within is None else asyncio.get_running_loop().time() + within
+        for failures in count(1):
+            try:
+                async with asyncio.timeout_at(deadline):
+                    answer = await call()
+            except REDIS_FAULTS as error:
+                self.lose(error)
+                if deadline and asyncio.get_running_loop().time() >= deadline:
+                    raise TimeoutError from error
+                await asyncio.sleep(self._backoff.delay(failures))
+            else:
+                self.find()
+                return answer
+        raise AssertionError("counting never ends")

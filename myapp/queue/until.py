@@ -1,0 +1,30 @@
+"""Work that a stop may cut short."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+Result = TypeVar("Result")
+
+# In Python 3.11 `wait_for`, which redis-py waits with, loses a cancellation that comes at the
+# moment of its answer. So a task is cancelled until it has ended, and not once.
+INSIST = 0.1
+
+
+async def until(stop: asyncio.Event, work: Coroutine[Any, Any, Result]) -> Result | None:
+    """The result of the work; None when the stop came first, and then the work is cancelled."""
+    working = asyncio.create_task(work)
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        stopping.cancel()
+        await end(working)
+    return None if working.cancelled() else working.result()
+
+
+async def end(task: asyncio.Task[Any]) -> None:
+    """Returns when the task has ended, cancelled or not."""
+    while not task.done():
+        task.cancel()
+        await asyncio.wait({task}, timeout=INSIST)
