@@ -1,0 +1,250 @@
+"""One request and its answer, between the server and Quart.
+
+Quart's own class starts two tasks for each request, sends every answer in two pieces, reads a
+body into memory however slowly the handler takes it, and cancels the handler wherever it is when
+the client hangs up. This one calls the handler directly, and watches the client only while an
+answer streams. `app.asgi_http_class = Connection` and `app.request_class = Request` go together.
+"""
+
+import asyncio
+from collections.abc import AsyncIterable, Callable, Generator, Mapping
+from typing import Any, cast
+
+import quart
+import structlog
+from hypercorn.typing import ASGIReceiveCallable, ASGIReceiveEvent, ASGISendCallable
+from quart.asgi import ASGIHTTPConnection
+from quart.typing import ResponseTypes
+from quart.utils import encode_headers
+from quart.wrappers.request import Body
+from quart.wrappers.response import DataBody
+from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge, RequestTimeout
+from werkzeug.wrappers import Response as WerkzeugResponse
+
+from myapp.protocol import EXTENSION
+
+log = structlog.get_logger()
+
+MIN_BODY_RATE = 8 * 1024  # bytes a second, which a client must keep up to send for longer
+BODILESS = frozenset({204, 304})  # statuses whose answers end with their head
+
+
+class StreamedBody(Body):
+    """A request's body, taken from the client as fast as it is read and no faster.
+
+    `limit` is the most bytes it may have, `timeout` the seconds that we wait for it in all, and
+    longer only for a client that sends at least MIN_BODY_RATE; None is no limit. A handler may
+    change both before it reads. Reading raises RequestEntityTooLarge (413), RequestTimeout (408),
+    or ClientDisconnected, which is answered to nobody and is no error of ours.
+    """
+
+    def __init__(self, expected_content_length: int | None, max_content_length: int | None) -> None:
+        super().__init__(None, None)
+        self.limit = max_content_length
+        self.timeout: float | None = None
+        self._expected = expected_content_length or 0
+        self._receive: ASGIReceiveCallable | None = None
+        self._has_message = never
+        self._received = 0
+        self._waited = 0.0
+
+    def open(
+        self,
+        receive: ASGIReceiveCallable,
+        *,
+        timeout: float | None,
+        has_message: Callable[[], bool],
+    ) -> None:
+        """`has_message` tells whether `receive` would answer without waiting."""
+        self._receive = receive
+        self._has_message = has_message
+        self.timeout = timeout
+
+    def give_up(self) -> None:
+        """Makes reading on an error: the connection needs `receive` for itself."""
+        if self._receive is not None:
+            self._receive = refuse_reading
+
+    def __await__(self) -> Generator[Any, None, bytes]:
+        return self._read_all().__await__()
+
+    async def _read_all(self) -> bytes:
+        while piece := await self._read_piece():
+            self._data += piece
+        return bytes(self._data)
+
+    async def __anext__(self) -> bytes:
+        piece = bytes(self._data) or await self._read_piece()
+        self._data.clear()
+        if not piece:
+            raise StopAsyncIteration
+        return piece
+
+    async def _read_piece(self) -> bytes:
+        """What comes next; nothing at the end."""
+        self._check_size(self._expected)
+        while self._receive is not None:
+            message = await self._wait_for_message(self._receive)
+            if message["type"] != "http.request":
+                raise ClientDisconnected
+            if not message.get("more_body"):
+                self._receive = None
+            piece = message.get("body", b"")
+            self._received += len(piece)
+            self._check_size(self._received)
+            if piece:
+                return piece
+        return b""
+
+    def _check_size(self, size: int) -> None:
+        if self.limit is not None and size > self.limit:
+            raise RequestEntityTooLarge
+
+    async def _wait_for_message(self, receive: ASGIReceiveCallable) -> ASGIReceiveEvent:
+        """Only the time that we wait counts: a handler may take its own between two pieces."""
+        if self.timeout is None or self._has_message():  # a timer is a sixth of a small request
+            return await receive()
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        try:
+            async with asyncio.timeout(
+                self.timeout + self._received / MIN_BODY_RATE - self._waited
+            ):
+                return await receive()
+        except TimeoutError:
+            raise RequestTimeout from None
+        finally:
+            self._waited += loop.time() - began
+
+
+def never() -> bool:
+    return False
+
+
+async def refuse_reading() -> ASGIReceiveEvent:
+    raise RuntimeError("A request's body is to be read before its answer streams")
+
+
+class Request(quart.Request):
+    """Quart's request over a StreamedBody, whose limit each handler may set for itself."""
+
+    body_class = StreamedBody
+    body: StreamedBody
+
+    @property
+    def max_content_length(self) -> int | None:
+        """The most bytes the body may have, from MAX_CONTENT_LENGTH until it is set."""
+        return self.body.limit
+
+    @max_content_length.setter
+    def max_content_length(self, value: int | None) -> None:
+        self.body.limit = value
+
+
+class Connection(ASGIHTTPConnection):
+    """Carries one request to the application and its answer back."""
+
+    async def __call__(self, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        request = cast("Request", self._create_request_from_scope(send))
+        request.body.open(
+            receive,
+            timeout=request.body_timeout,
+            has_message=get_extension(self.scope).get("has_message", never),
+        )
+        request.body_timeout = None  # Quart would start a task for each read to watch it
+        response = await self.app.handle_request(request)
+
+        body = get_whole_body(response, request.method)
+        if body is None:
+            request.body.give_up()
+            await self._stream(cast("quart.Response", response), receive, send)
+        else:
+            await send(make_head(response))
+            await send({"type": "http.response.body", "body": body, "more_body": False})
+
+    async def _stream(
+        self, response: quart.Response, receive: ASGIReceiveCallable, send: ASGISendCallable
+    ) -> None:
+        """Sends the answer until it ends, or the client hangs up, or its time is over.
+
+        Both of the latter cancel the generator where it is, so that its `finally` runs at once.
+        Opening and closing the body are not cut short: a file would stay open.
+        """
+        timeout = response.timeout
+        if timeout is ...:
+            timeout = self.app.config["RESPONSE_TIMEOUT"]
+        limit, gone = asyncio.timeout(timeout), asyncio.timeout(None)
+        try:
+            async with response.response as pieces, limit, gone:
+                watcher = asyncio.create_task(expire_on_disconnect(receive, gone))
+                try:
+                    await send_pieces(response, pieces, send)
+                finally:
+                    watcher.cancel()
+        except TimeoutError:
+            if gone.expired():
+                return
+            if not limit.expired():
+                raise
+            log.warning("answer took too long", path=self.scope["path"], seconds=timeout)
+            abort_connection(self.scope)
+        else:
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def expire_on_disconnect(receive: ASGIReceiveCallable, gone: asyncio.Timeout) -> None:
+    """What is left of the request's body is thrown away meanwhile."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    gone.reschedule(asyncio.get_running_loop().time())
+
+
+async def send_pieces(
+    response: quart.Response, pieces: AsyncIterable[str | bytes], send: ASGISendCallable
+) -> None:
+    """The head waits for the first piece, so that what fails before it is an honest 500."""
+    started = False
+    async for piece in pieces:
+        if not started:
+            await send(make_head(response))
+            started = True
+        data = piece.encode() if isinstance(piece, str) else piece
+        await send({"type": "http.response.body", "body": data, "more_body": True})
+    if not started:
+        await send(make_head(response))
+
+
+def get_whole_body(response: ResponseTypes, method: str) -> bytes | None:
+    """The answer's body if it is there already, None if it has yet to be produced."""
+    if method == "HEAD" or response.status_code in BODILESS:
+        return b""
+    if isinstance(response, WerkzeugResponse):
+        return response.get_data()
+    if isinstance(response.response, DataBody):
+        return response.response.data[response.response.begin : response.response.end]
+    return None
+
+
+def make_head(response: ResponseTypes) -> Any:
+    if response.status_code in BODILESS:
+        response.headers.pop("Content-Length", None)
+    return {
+        "type": "http.response.start",
+        "status": response.status_code,
+        "headers": encode_headers(response.headers),
+    }
+
+
+def abort_connection(scope: Mapping[str, Any]) -> None:
+    """Drops the client of a request at once, also one that has stopped reading.
+
+    Takes `request.scope`. The only way out for an answer whose `send` waits for such a client.
+    """
+    abort = get_extension(scope).get("abort")
+    if abort is not None:
+        abort()
+
+
+def get_extension(scope: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What our server offers; nothing under Quart's test client."""
+    return (scope.get("extensions") or {}).get(EXTENSION) or {}
