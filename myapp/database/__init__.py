@@ -1,0 +1,1 @@
+"""The database: entities, connections, transactions and migrations."""
