@@ -21,6 +21,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from myapp.errors import Unavailable
+from myapp.until import end
 
 CONNECT_SECONDS = 3.0
 SEND_SECONDS = 2.0
@@ -78,8 +79,7 @@ class MessageBus:
 
     async def __aexit__(self, *_: object) -> None:
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
+            await end(self._task)
             self._disconnect()
 
     @property
@@ -149,7 +149,7 @@ class MessageBus:
             began = time.monotonic()
             try:
                 await self._hold_connection()
-            except Exception as error:  # noqa: BLE001  # whatever it is, the next one may do better
+            except Exception as error:  # noqa: BLE001  # the next one may do better
                 self._lose(error)
             failures = 0 if time.monotonic() - began > LONGEST_BACKOFF_SECONDS else failures + 1
             await asyncio.sleep(backoff(failures))

@@ -20,12 +20,14 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from myapp.enums import AuthProvider, Environment
+from myapp.enums import AuthProvider, Environment, PushService
 from myapp.errors import ConfigError as ConfigError
 
 SECRET_KEY_BYTES = 32
 DATABASE_SCHEMES = ("sqlite", "postgres", "postgresql", "mysql")
 REDIS_SCHEMES = ("redis", "rediss", "unix")
+BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+PREFIX = re.compile(r"(/[\w.-]+)*/?", re.ASCII)
 SECONDS = {"second": 1, "minute": 60, "hour": 3600}
 
 
@@ -65,6 +67,13 @@ def check_origin(value: str) -> str:
     return value
 
 
+def check_endpoint(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.netloc:
+        raise ValueError("starts with https:// or http://")
+    return value
+
+
 def check_queue(value: str) -> str:
     if not re.fullmatch(r"[a-z][a-z0-9_-]{0,31}", value):
         raise ValueError("takes queue names: a-z, 0-9, _ and -, at most 32 characters")
@@ -83,7 +92,7 @@ def url_of(*schemes: str) -> AfterValidator:
 CommaSeparated = (NoDecode, BeforeValidator(split_commas))
 RateLimit = Annotated[Rate | None, NoDecode, BeforeValidator(parse_rate)]
 Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(parse_network)]
-Port = Annotated[int, Field(ge=1, le=65535)]
+Port = Annotated[int, Field(ge=0, le=65535)]  # 0 takes a free one, which the log names
 
 
 class Settings(BaseSettings):
@@ -124,6 +133,13 @@ class Settings(BaseSettings):
     trusted_proxies: Annotated[tuple[Network, ...], *CommaSeparated] = ()
 
     storage_url: str | None = None
+    s3_endpoint_url: Annotated[str, AfterValidator(check_endpoint)] | None = None
+    # What is left out is found as AWS's own tools find it: in its files, or from the machine.
+    aws_access_key_id: str | None = None
+    aws_secret_access_key: SecretStr | None = None
+    aws_session_token: SecretStr | None = None
+    aws_region: str | None = None
+    push_provider: PushService = None  # type: ignore[assignment]  # filled in by the validator
     secret_key: SecretStr | None = None
     queues: Annotated[
         tuple[Annotated[str, AfterValidator(check_queue)], ...],
@@ -135,6 +151,13 @@ class Settings(BaseSettings):
 
     grpc_tls_cert: FilePath | None = None
     grpc_tls_key: FilePath | None = None
+
+    rate_limit_failed_sign_in: RateLimit = Rate(30, 60)
+    rate_limit_tickets: RateLimit = Rate(60, 60)
+    rate_limit_uploads: RateLimit = Rate(60, 60)
+    rate_limit_anonymous: RateLimit = None
+    rate_limit_user: RateLimit = None
+    rate_limit_key: RateLimit = None
 
     log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = "info"
     log_format: Annotated[str, Field(pattern="^(console|json)?$")] = ""
@@ -162,10 +185,12 @@ class Settings(BaseSettings):
             values.get(f"firebase_{name}")
             for name in ("project_id", "credentials", "auth_emulator_host")
         )
+        credentials = values.get("firebase_credentials")
         return {
             "host": "0.0.0.0" if production else "127.0.0.1",  # noqa: S104  # a container's door
             "log_format": "json" if production else "console",
             "auth_provider": AuthProvider.FIREBASE if firebase else AuthProvider.LOCAL,
+            "push_provider": PushService.FCM if credentials else PushService.LOG,
             **values,
         }
 
@@ -181,17 +206,24 @@ class Settings(BaseSettings):
         secret = self.secret_key
         if secret and len(secret.get_secret_value().encode()) < SECRET_KEY_BYTES:
             faults.append(("SECRET_KEY", f"needs at least {SECRET_KEY_BYTES} bytes"))
+        if self.web_concurrency > 1:
+            faults.append(("WEB_CONCURRENCY", "takes no more than 1 yet: start several processes"))
         if self.auth_provider is AuthProvider.FIREBASE and not (
             self.firebase_project_id or self.firebase_credentials
         ):
             faults.append(("FIREBASE_PROJECT_ID", "is needed with AUTH_PROVIDER=firebase"))
         if self.firebase_credentials and (fault := credentials_fault(self.firebase_credentials)):
             faults.append(("FIREBASE_CREDENTIALS", fault))
+        if self.push_provider is PushService.FCM and not self.firebase_credentials:
+            faults.append(("FIREBASE_CREDENTIALS", "are needed with PUSH_PROVIDER=fcm"))
         if (self.grpc_tls_cert is None) != (self.grpc_tls_key is None):
             missing = "GRPC_TLS_KEY" if self.grpc_tls_cert else "GRPC_TLS_CERT"
             faults.append((missing, "is missing: TLS takes a certificate and its key"))
-        if self.storage_url and urlsplit(self.storage_url).scheme != "file":
-            faults.append(("STORAGE_URL", "starts with file:///"))
+        if self.storage_url and (fault := storage_fault(self.storage_url)):
+            faults.append(("STORAGE_URL", fault))
+        if (self.aws_access_key_id is None) != (self.aws_secret_access_key is None):
+            missing = "SECRET_ACCESS_KEY" if self.aws_access_key_id else "ACCESS_KEY_ID"
+            faults.append((f"AWS_{missing}", "is missing: credentials are both"))
         return faults
 
     def _production_faults(self) -> list[tuple[str, str]]:
@@ -210,6 +242,15 @@ class Settings(BaseSettings):
             missing = "REDIS_URL" if self.database_url else "DATABASE_URL"
             faults.append((missing, "is missing: production takes both URLs, or neither"))
         return faults
+
+
+def storage_fault(url: str) -> str | None:
+    """What is wrong with the place where files are to be kept."""
+    parts = urlsplit(url)
+    if parts.scheme == "s3":
+        fits = BUCKET.fullmatch(parts.netloc) and PREFIX.fullmatch(parts.path)
+        return None if fits and not parts.query + parts.fragment else "takes s3://bucket/prefix"
+    return None if parts.scheme == "file" else "starts with file:/// or s3://"
 
 
 def credentials_fault(credentials: SecretStr) -> str | None:

@@ -39,3 +39,19 @@ class UserRole(StrEnum):
 
     USER = "user"
     ADMIN = "admin"
+
+
+class PushService(StrEnum):
+    """By which way devices are pushed to."""
+
+    FCM = "fcm"
+    LOG = "log"
+
+
+class PushOutcome(StrEnum):
+    """What became of a push to one device. All but the last are for good."""
+
+    SENT = "sent"
+    UNREGISTERED = "unregistered"  # the token is dead
+    REFUSED = "refused"  # the service will never take this message for this token
+    FAILED = "failed"  # trying again may help

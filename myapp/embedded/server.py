@@ -17,6 +17,7 @@ import structlog
 from myapp.embedded import watcher
 from myapp.embedded.watcher import USERS_LOCK, WATCHER_LOCK, open_lock, socket_path, try_lock
 from myapp.errors import ConfigError
+from myapp.until import end
 
 HOME = "valkey"
 LOG = "valkey.log"
@@ -49,8 +50,7 @@ async def embedded_server(data_dir: Path) -> AsyncIterator[str]:
         try:
             yield f"unix://{quote(str(socket_path(home)))}"
         finally:
-            keeper.cancel()
-            await asyncio.wait([keeper])
+            await end(keeper)
     finally:
         await leave(home, users)
 

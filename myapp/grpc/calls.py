@@ -8,7 +8,8 @@ from grpclib.protocol import AbstractHandler
 from grpclib.protocol import Stream as WireStream
 from h2.errors import ErrorCodes
 
-from myapp.grpc.call import UNKNOWN_METHOD, Call, Headers
+from myapp.grpc.call import UNKNOWN_METHOD, Call, Gate, Headers
+from myapp.grpc.metrics import CallMetrics
 from myapp.grpc.stream import CallStream
 
 CONTENT_TYPES = frozenset({"application/grpc", "application/grpc+proto"})
@@ -21,8 +22,17 @@ class Calls:
     stop ends it; all others finish first.
     """
 
-    def __init__(self, methods: Mapping[str, Handler], *, message_limit: int) -> None:
+    def __init__(
+        self,
+        methods: Mapping[str, Handler],
+        *,
+        gate: Gate,
+        metrics: CallMetrics,
+        message_limit: int,
+    ) -> None:
         self._methods = methods
+        self._gate = gate
+        self._metrics = metrics
         self._message_limit = message_limit
         self._running: dict[asyncio.Task[None], Call] = {}
         self._streams_ended = False
@@ -34,7 +44,7 @@ class Calls:
         named = dict(headers)
         method = self._methods.get(named.get(":path", ""), UNKNOWN_METHOD)
         stream = CallStream(wire, named, method, message_limit=self._message_limit)
-        call = Call(stream, headers, method)
+        call = Call(stream, headers, method, gate=self._gate, metrics=self._metrics)
         if call.streaming and self._streams_ended:
             call.stop()
         task = asyncio.create_task(call.run())

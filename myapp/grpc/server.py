@@ -13,9 +13,12 @@ from grpclib.const import Handler
 from grpclib.health.service import Health
 from grpclib.reflection.service import ServerReflection
 
+from myapp.grpc.call import Gate
 from myapp.grpc.calls import Calls
 from myapp.grpc.connection import Connection
 from myapp.grpc.health import Checks, ServingStatus
+from myapp.grpc.metrics import CallMetrics
+from myapp.grpc.symbols import Symbols
 from myapp.grpc.tls import open_tls
 from myapp.listener import BACKLOG, close_all
 
@@ -31,8 +34,8 @@ class GrpcServer:
     """Serves `services` on listening sockets, and with them `grpc.health.v1` and reflection.
 
     A handler of a service raises AppError kinds; `message_limit` is in bytes and holds for each
-    message of a request. `checks` says whether this process can do its work. Raises ConfigError
-    when TLS cannot be set up.
+    message of a request. `gate` says who may call, `checks` whether this process can do its work.
+    Raises ConfigError when TLS cannot be set up.
     """
 
     def __init__(
@@ -41,6 +44,8 @@ class GrpcServer:
         *,
         sockets: Sequence[socket.socket],
         checks: Checks,
+        gate: Gate,
+        metrics: CallMetrics,
         tls_cert: Path | None = None,
         tls_key: Path | None = None,
         message_limit: int = MESSAGE_LIMIT,
@@ -50,7 +55,7 @@ class GrpcServer:
         self._tls = open_tls(tls_cert, tls_key)
         self._status = ServingStatus(checks, poll_seconds=poll_seconds)
         methods = methods_of(services, health=self._status.service(services))
-        self._calls = Calls(methods, message_limit=message_limit)
+        self._calls = Calls(methods, gate=gate, metrics=metrics, message_limit=message_limit)
         self._connections: set[Connection] = set()
 
     async def serve(
@@ -136,6 +141,6 @@ def methods_of(
 ) -> dict[str, Handler]:
     """Every method that a server of `services` has, by its path: health and reflection too."""
     methods: dict[str, Handler] = {}
-    for service in ServerReflection.extend([*services, health or Health()]):
+    for service in ServerReflection.extend([*services, health or Health()], pool=Symbols()):
         methods.update(service.__mapping__())
     return methods

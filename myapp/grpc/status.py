@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import structlog
-from google.rpc.error_details_pb2 import BadRequest
+from google.protobuf.duration_pb2 import Duration
+from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
 from grpclib import GRPCError, Status
 
 from myapp.errors import (
@@ -22,6 +23,8 @@ from myapp.errors import (
 )
 
 log = structlog.get_logger()
+
+DOMAIN = "myapp"  # whose reasons these are
 
 STATUS: dict[type[AppError], Status] = {
     Invalid: Status.INVALID_ARGUMENT,
@@ -42,7 +45,7 @@ def to_grpc_error(error: Exception) -> GRPCError:
     if isinstance(error, GRPCError):
         return error
     if isinstance(error, AppError):
-        return GRPCError(status_of(error), error.text, violations(error.details))
+        return GRPCError(status_of(error), error.text, describe(error))
     log.error("call failed", exc_info=error)
     return GRPCError(Status.INTERNAL, AppError.message)
 
@@ -54,12 +57,24 @@ def status_of(error: AppError) -> Status:
     return Status.INTERNAL
 
 
-def violations(details: Sequence[FieldError]) -> Sequence[Any] | None:
-    """Errors by field as `google.rpc.BadRequest`, which clients of every language know."""
-    if not details:
-        return None
+def describe(error: AppError) -> Sequence[Any]:
+    """What is known of it, in messages of `google.rpc` that clients of every language know."""
+    details: list[Any] = []
+    if error.details:
+        details.append(violations(error.details))
+    # The codes of HTTP, written as Google writes reasons.
+    details.append(ErrorInfo(reason=error.error_code.upper(), domain=DOMAIN))
+    if error.retry_after is not None:
+        seconds, rest = divmod(error.retry_after, 1)
+        delay = Duration(seconds=int(seconds), nanos=int(rest * 1e9))
+        details.append(RetryInfo(retry_delay=delay))
+    return details
+
+
+def violations(details: Sequence[FieldError]) -> BadRequest:
+    """Errors by field."""
     fields = [
         BadRequest.FieldViolation(field=detail.field, description=detail.message)
         for detail in details
     ]
-    return [BadRequest(field_violations=fields)]
+    return BadRequest(field_violations=fields)

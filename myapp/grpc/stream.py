@@ -1,7 +1,7 @@
 """A call's stream of messages: grpclib's, with the limits and answers that it lacks."""
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from google.protobuf.message import DecodeError
@@ -11,6 +11,7 @@ from grpclib.encoding.proto import ProtoCodec, ProtoStatusDetailsCodec
 from grpclib.events import _DispatchServerEvents
 from grpclib.protocol import Stream as WireStream
 from grpclib.server import Stream
+from h2.errors import ErrorCodes
 
 from myapp.correlation import choose_request_id
 
@@ -26,8 +27,11 @@ class CallStream(Stream[Any, Any]):
 
     A message over `message_limit` bytes, a compressed one and one that cannot be read raise
     GRPCError with the status that says so. `request_id` goes back to the caller with the first
-    metadata that is sent. `status` is what the call ended with, None before that.
+    metadata that is sent. `status` is what the call ended with, None before that. `caller` is whom
+    the gate has let in. `end` ends the call with an error, whatever the handler is waiting for.
     """
+
+    end: Callable[[GRPCError], None]
 
     def __init__(
         self, wire: WireStream, headers: Mapping[str, str], method: Handler, *, message_limit: int
@@ -46,7 +50,14 @@ class CallStream(Stream[Any, Any]):
         self.path = headers.get(":path", "")
         self.request_id = choose_request_id(headers.get(REQUEST_ID, ""))
         self.status: Status | None = None
+        self.caller: Any = None
         self._message_limit = message_limit
+
+    @property
+    def address(self) -> str | None:
+        """The caller's, as the connection has it."""
+        peer = self.peer.addr()
+        return peer[0] if peer else None
 
     async def recv_message(self) -> Any:
         """The next message, or None when the caller has sent the last.
@@ -79,6 +90,11 @@ class CallStream(Stream[Any, Any]):
             await self.send_trailing_metadata(
                 status=error.status, status_message=error.message, status_details=error.details
             )
+
+    def abandon(self) -> None:
+        """Ends the stream without a status, for a caller who takes none."""
+        if self._stream.closable:
+            self._stream.reset_nowait(ErrorCodes.CANCEL)
 
     async def send_initial_metadata(self, *, metadata: Any = None) -> None:
         await super().send_initial_metadata(metadata=self._with_request_id(metadata))

@@ -21,7 +21,7 @@ from myapp.queue.schedule import next_tick
 from myapp.queue.scripts import Scripts
 from myapp.queue.store import write_job
 from myapp.queue.tasks import Cron
-from myapp.queue.until import until
+from myapp.until import until
 
 log = structlog.get_logger()
 

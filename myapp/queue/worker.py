@@ -24,7 +24,7 @@ from myapp.queue.execution import Executor
 from myapp.queue.liveness import Membership, Timings
 from myapp.queue.store import JobStore, StoredJob
 from myapp.queue.tasks import Registry
-from myapp.queue.until import until
+from myapp.until import until
 
 log = structlog.get_logger()
 

@@ -1,7 +1,7 @@
-"""Servers on both event loops, and grpcio clients of them."""
+"""Servers on both event loops and the real role, and grpcio clients of them."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import ExitStack, closing
 from typing import Any
 
@@ -9,10 +9,18 @@ import pytest
 import uvloop
 from structlog.testing import capture_logs
 
+from myapp.config import Settings
+from myapp.database.api_key import Scope
+from myapp.registry import Features
+from myapp.resources import Resources
 from tests.grpc.probe import Client, Logs, Running
+from tests.grpc.reflected import DriverProcess, Metadata, Reflected, running_driver
+from tests.grpc.role import Role, running_role
 from tests.grpc.wire import Wire
+from tests.support.people import issue_key
 
 Serve = Callable[..., Running]
+Key = Callable[..., Awaitable[Metadata]]
 
 
 @pytest.fixture(params=[asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
@@ -67,3 +75,47 @@ def wire(dial: Callable[[], Wire]) -> Wire:
 def logs(caplog: pytest.LogCaptureFixture) -> Iterator[Logs]:
     with capture_logs() as entries:
         yield Logs(entries, caplog.records)
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    """Nobody balances load here: there is no need to wait before a stop."""
+    return settings.model_copy(update={"drain_seconds": 0.0})
+
+
+@pytest.fixture(scope="session")
+def driver() -> Iterator[DriverProcess]:
+    with running_driver() as driver:
+        yield driver
+
+
+@pytest.fixture
+async def role(
+    resources: Resources, features: Features, driver: DriverProcess
+) -> AsyncIterator[Role]:
+    """The role `grpc` at work."""
+    async with running_role(resources, features) as role:
+        yield role
+        await asyncio.to_thread(driver.do, "leave")
+
+
+@pytest.fixture
+def stranger(role: Role, driver: DriverProcess) -> Reflected:
+    """A client without a key."""
+    return Reflected(driver, role.address, {})
+
+
+@pytest.fixture
+def key(features: Features) -> Key:
+    """`await key(Scope.ACCOUNTS_READ)` is the metadata of a service."""
+
+    async def issue(*scopes: Scope) -> Metadata:
+        return {"x-api-key": (await issue_key(features, *scopes))["X-API-Key"]}
+
+    return issue
+
+
+@pytest.fixture
+async def service(stranger: Reflected, key: Key) -> Reflected:
+    """A client with a key that may read and write accounts."""
+    return stranger.with_metadata(await key(Scope.ACCOUNTS_READ, Scope.ACCOUNTS_WRITE))

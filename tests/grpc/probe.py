@@ -3,7 +3,7 @@
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +13,7 @@ import grpc
 from google.protobuf import descriptor_pool, message_factory
 from google.protobuf.descriptor_pb2 import FileDescriptorProto
 from grpclib.const import Cardinality, Handler
+from prometheus_client import CollectorRegistry
 
 from myapp.errors import (
     AppError,
@@ -27,6 +28,7 @@ from myapp.errors import (
     Unavailable,
     UnsupportedMedia,
 )
+from myapp.grpc.metrics import CallMetrics
 from myapp.grpc.server import GrpcServer
 from myapp.listener import bind
 
@@ -47,7 +49,7 @@ FAILURES: dict[str, Exception] = {
     "too large": TooLarge(),
     "unsupported media": UnsupportedMedia(),
     "rate limited": RateLimited(),
-    "unavailable": Unavailable(),
+    "unavailable": Unavailable(retry_after=1.5),
     "app error": AppError(),
     "unforeseen": RuntimeError("secret of the house"),
     "own timeout": TimeoutError("secret of the house"),
@@ -128,6 +130,24 @@ class Probe:
             await stream.send_message(Note(text="x" * 1_000_000))
 
 
+class ProbeGate:
+    """Lets in everybody, until it is told what to raise; it knows nobody, unless it is `named`."""
+
+    def __init__(self) -> None:
+        self.error: Exception | None = None
+        self.named: str | None = None
+        self.asked: list[str] = []
+
+    async def admit(self, path: str, _metadata: Mapping[str, Any]) -> str | None:
+        self.asked.append(path)
+        if self.error:
+            raise self.error
+        return self.named
+
+    async def admit_again(self, path: str, metadata: Mapping[str, Any]) -> None:
+        await self.admit(path, metadata)
+
+
 @dataclass
 class Running:
     """A server at work in its own thread; its checks say `healthy`, or raise when `failing`."""
@@ -140,6 +160,8 @@ class Running:
     failing: bool = False
     checked: int = 0
     probe: Probe = field(default_factory=Probe)
+    gate: ProbeGate = field(default_factory=ProbeGate)
+    registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     port: int = 0
     error: Exception | None = None
 
@@ -181,7 +203,13 @@ class Running:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         sockets = bind("127.0.0.1", 0)
         self.port = sockets[0].getsockname()[1]
-        usual: dict[str, Any] = {"sockets": sockets, "checks": self._check, "poll_seconds": 0.1}
+        usual: dict[str, Any] = {
+            "sockets": sockets,
+            "checks": self._check,
+            "poll_seconds": 0.1,
+            "gate": self.gate,
+            "metrics": CallMetrics(self.registry),
+        }
         self._server = GrpcServer([self.probe], **usual, **self.options)
         await self._server.serve(
             self._stop,

@@ -1,15 +1,26 @@
 """The layers around every call, seen by a grpcio client."""
 
 import time
+from typing import Any
 
 import grpc
 import pytest
-from google.rpc.error_details_pb2 import BadRequest
+from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
 from google.rpc.status_pb2 import Status
 
+from myapp.errors import Forbidden, Unauthenticated, Unavailable
 from tests.grpc.probe import FAILURES, SERVICE, Client, Logs, Note, Running, refused, wait_for
 
 GIVEN_ID = "caller-1.A_b"
+
+
+def details_of(error: Any) -> list[Any]:
+    metadata = dict(error.trailing_metadata())
+    return list(Status.FromString(metadata.get("grpc-status-details-bin", b"")).details)
+
+
+def sample(server: Running, name: str, **labels: str) -> float:
+    return server.registry.get_sample_value(name, labels) or 0
 
 
 class TestRequestId:
@@ -90,9 +101,7 @@ class TestErrors:
         with refused(code=grpc.StatusCode.INVALID_ARGUMENT) as caught:
             client.echo(Note(fail="invalid"))
         detail = BadRequest()
-        metadata = dict(caught[0].trailing_metadata())
-        status = Status.FromString(metadata["grpc-status-details-bin"])
-        assert status.details[0].Unpack(detail)
+        assert details_of(caught[0])[0].Unpack(detail)
         assert detail.field_violations[0].field == "name"
         assert detail.field_violations[0].description == "Too long"
 
@@ -111,6 +120,96 @@ class TestErrors:
     def test_an_unknown_method_is_unimplemented(self, client: Client) -> None:
         with refused(code=grpc.StatusCode.UNIMPLEMENTED):
             client.method("unary_unary", f"/{SERVICE}/Nonsense")(Note())
+
+
+class TestReasons:
+    """What `google.rpc` has words for."""
+
+    def test_each_error_has_its_reason_and_when_to_come_back(self, client: Client) -> None:
+        with refused(code=grpc.StatusCode.UNAVAILABLE) as caught:
+            client.echo(Note(fail="unavailable"))
+        info, retry = ErrorInfo(), RetryInfo()
+        details = details_of(caught[0])
+        assert details[0].Unpack(info)
+        assert (info.domain, info.reason) == ("myapp", "UNAVAILABLE")
+        assert details[1].Unpack(retry)
+        assert retry.retry_delay.ToTimedelta().total_seconds() == 1.5
+
+    def test_an_unforeseen_error_has_none(self, client: Client) -> None:
+        with refused(code=grpc.StatusCode.INTERNAL) as caught:
+            client.echo(Note(fail="unforeseen"))
+        assert details_of(caught[0]) == []
+
+
+class TestGate:
+    def test_who_is_not_let_in_reaches_no_handler(self, server: Running, client: Client) -> None:
+        server.gate.error = Forbidden("Not you")
+        with refused(code=grpc.StatusCode.PERMISSION_DENIED) as caught:
+            client.echo(Note(text="a"))
+        assert caught[0].details() == "Not you"
+        assert server.probe.ended == []
+
+    def test_a_failure_to_find_out_tells_nothing(self, server: Running, client: Client) -> None:
+        server.gate.error = RuntimeError("secret of the house")
+        with refused(code=grpc.StatusCode.INTERNAL) as caught:
+            client.echo(Note())
+        assert caught[0].details() == "Internal error"
+
+    def test_a_method_that_is_not_there_asks_for_nothing(
+        self, server: Running, client: Client
+    ) -> None:
+        with refused(code=grpc.StatusCode.UNIMPLEMENTED):
+            client.method("unary_unary", f"/{SERVICE}/Nonsense")(Note())
+        assert server.gate.asked == []
+
+    def test_a_stream_ends_when_its_caller_may_no_more(
+        self, server: Running, client: Client
+    ) -> None:
+        server.gate.named = "somebody"
+        numbers = client.count(Note(seconds=0.01))
+        next(numbers)
+        server.gate.error = Unauthenticated("Revoked")
+        started = time.monotonic()
+        with refused(code=grpc.StatusCode.UNAUTHENTICATED):
+            list(numbers)
+        assert time.monotonic() - started < 1.5
+
+    def test_a_stream_lasts_while_nobody_can_say(self, server: Running, client: Client) -> None:
+        server.gate.named = "somebody"
+        numbers = client.count(Note(seconds=0.01))
+        next(numbers)
+        server.gate.error = Unavailable()
+        wait_for(lambda: len(server.gate.asked) > 1)
+        server.gate.error = None
+        assert next(numbers)
+        numbers.cancel()
+
+
+class TestMetrics:
+    def test_calls_are_counted_and_timed(self, server: Running, client: Client) -> None:
+        path = f"/{SERVICE}/Echo"
+        client.echo(Note(seconds=0.05))
+        with refused(code=grpc.StatusCode.NOT_FOUND):
+            client.echo(Note(fail="not found"))
+        wait_for(lambda: sample(server, "grpc_calls_total", method=path, code="NOT_FOUND"))
+        assert sample(server, "grpc_calls_total", method=path, code="OK") == 1
+        assert sample(server, "grpc_call_duration_seconds_count", method=path) == 2
+        assert sample(server, "grpc_call_duration_seconds_sum", method=path) > 0.05
+
+    def test_a_path_that_a_caller_made_up_is_no_label(
+        self, server: Running, client: Client
+    ) -> None:
+        with refused(code=grpc.StatusCode.UNIMPLEMENTED):
+            client.method("unary_unary", "/made/up")(Note())
+        labels = {"method": "unmatched", "code": "UNIMPLEMENTED"}
+        wait_for(lambda: sample(server, "grpc_calls_total", **labels))
+
+    def test_calls_under_way_are_known(self, server: Running, client: Client) -> None:
+        call = client.echo.future(Note(seconds=0.3))
+        server.probe.begun.acquire()
+        assert sample(server, "grpc_calls_in_flight") == 1
+        call.result()
+        wait_for(lambda: sample(server, "grpc_calls_in_flight") == 0)
 
 
 class TestDeadline:

@@ -268,7 +268,7 @@ class TestCertificates:
         while not task.done():
             await asyncio.sleep(0.001)
             longest, last = max(longest, time.perf_counter() - last), time.perf_counter()
-        assert longest < 0.2
+        assert longest < 0.4  # less than what the certificates took
 
     @pytest.mark.parametrize(
         ("status", "body"),

@@ -19,8 +19,8 @@ from myapp.queue.liveness import Membership, Timings, Watch
 from myapp.queue.records import JobStatus
 from myapp.queue.store import JobStore, StoredJob
 from myapp.queue.tasks import JobContext, Payload, Task, build_registry
-from myapp.queue.until import until
 from myapp.queue.worker import QueueWorker
+from myapp.until import until
 
 Eventually = Callable[..., Awaitable[Any]]
 CREW = Path(__file__).with_name("crew.py")

@@ -1,0 +1,59 @@
+"""Tries `make run` as a newcomer would: until /ready answers and a sign-in works; then stops it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+
+PORT = 18437  # any free ports
+API = f"http://127.0.0.1:{PORT}"
+START_SECONDS = 300  # the first start installs everything
+
+
+def ask(path, *, token=None, body=None, timeout=5):
+    request = urllib.request.Request(API + path, data=json.dumps(body).encode() if body else None)
+    request.add_header("Content-Type", "application/json")
+    if token:
+        request.add_header("Authorization", f"Bearer {token}")
+    with urllib.request.urlopen(request, timeout=timeout) as answer:
+        return json.load(answer)
+
+
+def wait_until_ready(process):
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            sys.exit(f"make run ended with status {process.returncode}")
+        try:
+            return ask("/ready")
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            time.sleep(0.2)
+    sys.exit("make run was not ready in time")
+
+
+def main():
+    with tempfile.TemporaryDirectory() as folder:
+        settings = {"PORT": str(PORT), "GRPC_PORT": str(PORT + 1), "DATA_DIR": folder}
+        environment = {**os.environ, **settings}
+        process = subprocess.Popen(["make", "run"], env=environment, start_new_session=True)
+        try:
+            print("ready:", wait_until_ready(process))
+            token = subprocess.check_output(
+                [".venv/bin/myapp", "token", "ada@example.com"], env=environment, text=True
+            ).strip()
+            print("verified:", ask("/auth/verify", body={"token": token})["data"]["email"])
+            print("me:", ask("/auth/me", token=token)["data"]["email"])
+        finally:
+            os.killpg(process.pid, signal.SIGTERM)
+            status = process.wait(timeout=40)
+    print("stopped with status", status)
+    if status != 0:
+        sys.exit("make run did not stop with status 0")
+
+
+main()

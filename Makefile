@@ -1,0 +1,97 @@
+# Every target sets up what it needs: Python 3.11 or later and make are enough.
+
+PYTHON ?= python3
+BIN := .venv/bin
+RUNTIME := .venv/.runtime
+DEVELOPMENT := .venv/.development
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+TEST_WORKERS ?= 4
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## This list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+$(RUNTIME): requirements.lock pyproject.toml | .venv/bin/python
+	$(PIP_INSTALL) --require-hashes --requirement requirements.lock
+	$(PIP_INSTALL) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(DEVELOPMENT): requirements-dev.lock $(RUNTIME)
+	$(PIP_INSTALL) --require-hashes --requirement requirements-dev.lock
+	@touch $@
+
+.PHONY: run
+run: $(RUNTIME) ## Start the whole system on the embedded default
+	$(BIN)/myapp
+
+.PHONY: dev
+dev: $(DEVELOPMENT) ## The same, started again at every change of the code
+	$(BIN)/watchfiles --filter python "$(BIN)/myapp" myapp
+
+.PHONY: worker
+worker: $(RUNTIME) ## A worker alone
+	$(BIN)/myapp --role=worker
+
+.PHONY: scheduler
+scheduler: $(RUNTIME) ## A scheduler alone
+	$(BIN)/myapp --role=scheduler
+
+.PHONY: migrate
+migrate: $(RUNTIME) ## Apply the migrations
+	$(BIN)/myapp migrate
+
+.PHONY: test
+test: $(DEVELOPMENT) ## The tests, on the embedded default
+	$(BIN)/pytest --numprocesses=$(TEST_WORKERS)
+
+.PHONY: test-databases
+test-databases: $(DEVELOPMENT) ## The tests on SQLite, PostgreSQL and MariaDB, on this machine's servers
+	MYAPP_TEST_DATABASES=sqlite,postgres,mysql $(BIN)/pytest --numprocesses=$(TEST_WORKERS)
+
+.PHONY: check
+check: $(DEVELOPMENT) ## Format, lint, types, import contracts
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/buf lint
+
+.PHONY: format
+format: $(DEVELOPMENT) ## Format the code and mend what the linter can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# protoc takes the files of one folder for those of another: the generated code imports itself there.
+PROTO := myapp/grpc/proto/myapp/account/v1
+GENERATED := myapp/grpc/generated
+
+.PHONY: proto
+proto: $(DEVELOPMENT) ## Write the code of the gRPC messages anew from account.proto
+	$(BIN)/buf lint
+	PATH="$(BIN):$$PATH" $(BIN)/python -m grpc_tools.protoc -I $(GENERATED)=$(PROTO) \
+		--python_out=. --pyi_out=. --grpclib_python_out=. $(PROTO)/account.proto
+
+.PHONY: build
+build: $(DEVELOPMENT) ## The wheel, in dist/
+	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+
+.PHONY: bench
+bench: $(DEVELOPMENT) ## The measurements in benchmarks/
+	$(BIN)/python benchmarks/connection.py
+
+.PHONY: drill
+drill: $(DEVELOPMENT) ## Kill everything at random for a minute, and count what was lost
+	$(BIN)/python benchmarks/drill.py
+
+COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --upgrade \
+	--generate-hashes --no-annotate --no-emit-index-url --custom-compile-command "make lock"
+
+.PHONY: lock
+lock: $(DEVELOPMENT) ## Resolve the newest dependencies that pyproject.toml allows
+	$(COMPILE) --group build --output-file requirements.lock
+	$(COMPILE) --group dev --constraint requirements.lock --output-file requirements-dev.lock

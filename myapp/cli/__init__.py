@@ -1,0 +1,99 @@
+"""The command line: flags and subcommands.
+
+Nothing here costs what the command at hand does not need: each function imports what it uses, so
+that `myapp --help` loads neither Firebase nor Quart.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from myapp import __version__
+from myapp.cli.admin import admin
+from myapp.cli.api_keys import apikey
+from myapp.cli.database import makemigrations, migrate
+from myapp.cli.describe import openapi, routes
+from myapp.cli.jobs import enqueue
+from myapp.cli.sync import sync
+from myapp.cli.tokens import token
+from myapp.enums import Role
+from myapp.errors import AppError, ConfigError
+
+ALL_ROLES = "all"
+USAGE_STATUS = 2
+FAILURE_STATUS = 1
+INTERRUPTED_STATUS = 130
+
+
+def parse_roles(_context: click.Context, _parameter: click.Parameter, value: Any) -> list[Role]:
+    """`--role=api --role=worker` and `--role=api,worker` alike; none is all."""
+    names = [name.strip() for text in value for name in text.split(",") if name.strip()]
+    known = [*Role, ALL_ROLES]
+    if unknown := [name for name in names if name not in known]:
+        raise click.BadParameter(f"{unknown[0]!r} is none of {', '.join(known)}")
+    if ALL_ROLES in names or not names:
+        return list(Role)
+    return [role for role in Role if role in names]
+
+
+@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--role",
+    "roles",
+    multiple=True,
+    callback=parse_roles,
+    metavar="ROLE",
+    help="api, worker, scheduler, grpc or all; several by commas or by repeating.  [default: all]",
+)
+@click.option("--host", metavar="ADDRESS", help="Where HTTP and gRPC listen; overrides HOST.")
+@click.option("--port", type=int, metavar="N", help="HTTP; overrides PORT.")
+@click.option("--grpc-port", type=int, metavar="N", help="gRPC; overrides GRPC_PORT.")
+@click.option("--health-port", type=int, metavar="N", help="/health and /ready for any role.")
+@click.option("--data-dir", type=click.Path(path_type=Path), help="Overrides DATA_DIR.")
+@click.option("--queues", metavar="NAMES", help="What a worker serves; overrides QUEUES.")
+@click.version_option(__version__, message="myapp %(version)s")
+@click.pass_context
+def cli(context: click.Context, /, roles: list[Role], **flags: Any) -> None:
+    """The whole backend: HTTP API, workers, scheduler and gRPC in one process.
+
+    Without a command it runs the roles; without configuration on an embedded database and queue.
+    Every flag overrides the environment variable of the same name.
+    """
+    context.obj = flags
+    if context.invoked_subcommand is not None:
+        return
+    from myapp.config import load_settings
+    from myapp.runner import run
+
+    context.exit(run(load_settings(**flags), roles))
+
+
+for command in (migrate, makemigrations, sync, token, admin, apikey, enqueue, routes, openapi):
+    cli.add_command(command)
+
+
+def run_command_line(arguments: Sequence[str]) -> int:
+    """Runs one command; returns its exit status. A failure is one line on standard error."""
+    try:
+        return int(cli.main(list(arguments), "myapp", standalone_mode=False) or 0)
+    except click.ClickException as error:
+        return report(error.format_message(), USAGE_STATUS)
+    except ConfigError as error:
+        return report(str(error), USAGE_STATUS)
+    except AppError as error:
+        return report(sentence(error), FAILURE_STATUS)
+    except (click.Abort, KeyboardInterrupt):
+        return INTERRUPTED_STATUS
+
+
+def sentence(error: AppError) -> str:
+    """The error and what it says of each field, in one line."""
+    details = "; ".join(f"{fault.field} {fault.message}" for fault in error.details)
+    return f"{error.text}: {details}" if details else error.text
+
+
+def report(message: str, status: int) -> int:
+    click.echo(f"myapp: {message}", err=True)
+    return status

@@ -1,0 +1,46 @@
+"""Which service calls: its API key, from the metadata, and what that may do."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from myapp.database.api_key import Scope
+from myapp.errors import Unauthenticated
+from myapp.identity.api_keys import ApiKeyPrincipal, KeyRing
+from myapp.middleware.api_key import require_scope
+from myapp.rate_limits import Limit, RateLimits
+
+METADATA_KEY = "x-api-key"
+OPEN_PREFIX = "/grpc."  # health and reflection, which anybody may ask
+
+
+class KeyGate:
+    """Lets in keys with the scope that a method takes. A method without an entry is a defect."""
+
+    def __init__(self, keys: KeyRing, limits: RateLimits, scopes: Mapping[str, Scope]) -> None:
+        self._keys = keys
+        self._limits = limits
+        self._scopes = scopes
+
+    async def admit(self, path: str, metadata: Mapping[str, Any]) -> ApiKeyPrincipal | None:
+        """The key that calls, None where none is asked for.
+
+        Raises Unauthenticated, Forbidden or RateLimited, and Unavailable while the database that
+        knows the key is out of reach.
+        """
+        if path.startswith(OPEN_PREFIX):
+            return None
+        caller = await self._identify(path, metadata)
+        self._limits.take_at_once(Limit.KEY, str(caller.id))
+        return caller
+
+    async def admit_again(self, path: str, metadata: Mapping[str, Any]) -> None:
+        """Raises what `admit` does; a call that lasts is counted once."""
+        await self._identify(path, metadata)
+
+    async def _identify(self, path: str, metadata: Mapping[str, Any]) -> ApiKeyPrincipal:
+        key = metadata.get(METADATA_KEY)
+        if key is None:
+            raise Unauthenticated(f"Send an API key as {METADATA_KEY}")
+        caller = await self._keys.authenticate(key)
+        require_scope(caller, self._scopes[path])
+        return caller

@@ -1,0 +1,16 @@
+"""The routes of sign-in."""
+
+from quart import Blueprint
+from quart_schema import tag_blueprint
+
+from myapp.middleware.auth import Auth
+from myapp.modules.auth import AuthModule
+from myapp.modules.auth.controllers import AuthController
+
+
+def routes(module: AuthModule, auth: Auth) -> Blueprint:
+    blueprint = Blueprint("auth", __name__, url_prefix="/auth")
+    tag_blueprint(blueprint, ["auth"])
+    controller = AuthController(limits=auth.limits, storage=module.storage)
+    blueprint.post("/verify")(controller.verify_token)
+    return blueprint

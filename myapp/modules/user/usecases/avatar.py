@@ -1,0 +1,66 @@
+"""People's pictures."""
+
+from collections.abc import AsyncIterator
+from uuid import UUID
+
+import structlog
+
+from myapp.database.base import new_id
+from myapp.database.user import User
+from myapp.errors import Unavailable, UnsupportedMedia
+from myapp.events import Event, UserUpdated
+from myapp.identity.accounts import Accounts
+from myapp.outbox.writing import Outbox
+from myapp.storage.base import Storage
+from myapp.storage.content import image_type, limited, peek
+
+log = structlog.get_logger()
+
+AVATAR_BYTES = 5 * 1024 * 1024
+
+
+class AvatarUsecase:
+    """People's pictures, kept in storage."""
+
+    def __init__(self, *, accounts: Accounts, outbox: Outbox, storage: Storage) -> None:
+        self._accounts = accounts
+        self._outbox = outbox
+        self._storage = storage
+
+    async def replace(self, user_id: UUID, chunks: AsyncIterator[bytes]) -> User:
+        """Stores a new picture. Raises UnsupportedMedia, TooLarge or Unavailable."""
+        head, chunks = await peek(limited(chunks, AVATAR_BYTES))
+        content_type = image_type(head)
+        if content_type is None:
+            raise UnsupportedMedia("The picture has to be a PNG, JPEG, GIF or WebP")
+        # Each picture has a key of its own: a URL never shows another picture than it did.
+        key = f"avatars/{user_id}/{new_id().hex}"
+        await self._storage.put(key, chunks, content_type=content_type)
+        try:
+            return await self._point_at(key, user_id)
+        except BaseException:
+            await discard(self._storage, key)
+            raise
+
+    async def remove(self, user_id: UUID) -> None:
+        """Goes back to no picture; that there was none is no error."""
+        await self._point_at(None, user_id)
+
+    async def _point_at(self, key: str | None, user_id: UUID) -> User:
+        async with self._outbox.transaction() as handover:
+            user = await User.lock_active(user_id)
+            replaced, user.avatar_key = user.avatar_key, key
+            await user.save()
+            handover.tell(Event.of(UserUpdated.model_validate(user), user_id=user_id))
+        await self._accounts.announce(user_id)
+        if replaced:
+            await discard(self._storage, replaced)
+        return user
+
+
+async def discard(storage: Storage, key: str) -> None:
+    """Removes an object that nothing points at any more; that must not fail what went before."""
+    try:
+        await storage.delete(key)
+    except Unavailable:
+        log.warning("picture not removed", key=key)

@@ -1,0 +1,138 @@
+"""One action on all jobs that match, in chunks between which Redis serves others.
+
+What matches is what has its status since before a certain time: a job that is retried and fails
+again is not retried for ever.
+"""
+
+import math
+import time
+from collections.abc import AsyncIterator, Container, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from redis.asyncio import Redis
+
+from myapp.queue.admin import JobAction, JobBoard, JobFilter
+from myapp.queue.connection import PATIENCE, within_patience
+from myapp.queue.keys import Key
+from myapp.queue.records import JobStatus
+
+CHUNK = 500  # jobs that one script changes, in some milliseconds
+MOST_FOUND = 10_000  # as many as a request's id or a text finds
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What a filter comes to: these keys, or all jobs that stand in its indexes.
+
+    It is settled once: a text that named a task must not be searched for when its last job is gone.
+    """
+
+    chosen: JobFilter
+    keys: Sequence[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BulkProgress:
+    """How many jobs were changed, and whether those were all."""
+
+    done: int
+    finished: bool
+
+
+class BulkActions:
+    """Counts and changes many jobs. Raises Unavailable when Redis is away."""
+
+    def __init__(self, redis: Redis, board: JobBoard) -> None:
+        self._redis = redis
+        self._board = board
+
+    async def now(self) -> int:
+        """The clock of Redis, which the times of jobs are by, in milliseconds."""
+        async with within_patience(PATIENCE):
+            seconds, microseconds = await self._redis.time()
+        return int(seconds) * 1000 + int(microseconds) // 1000
+
+    async def select(self, chosen: JobFilter) -> Selection:
+        """Which jobs match; what `q` stands for is decided here."""
+        rest = replace(chosen, q=None)
+        async with within_patience(PATIENCE):
+            if not chosen.q:
+                return Selection(rest)
+            if job := await self._board.find_by_key(chosen):
+                return Selection(rest, [job.key])
+            if by_task := await self._board.find_by_task(chosen):
+                return Selection(by_task)
+            return Selection(rest, await self._board.find_by_text(chosen, limit=MOST_FOUND))
+
+    async def count(self, action: JobAction, selection: Selection, *, until: int) -> int:
+        """How many of these the action applies to; `until` is as by `now`."""
+        pipeline = self._redis.pipeline(transaction=False)
+        among = action.applies_to & selection.chosen.statuses
+        async with within_patience(PATIENCE):
+            if selection.keys is not None:
+                for key in selection.keys:
+                    pipeline.hget(Key.JOB % key, "status")
+                return sum(status in among for status in await pipeline.execute())
+            for index, _ in self._indexes(selection.chosen, among):
+                pipeline.zcount(index, "-inf", until)
+            return sum(await pipeline.execute())
+
+    async def run(
+        self, action: JobAction, selection: Selection, *, until: int, seconds: float
+    ) -> BulkProgress:
+        """Does it to all of them; where they are not listed by their keys, for so many seconds."""
+        deadline = time.monotonic() + (seconds if selection.keys is None else math.inf)
+        done = 0
+        async for changed in self._run_by_chunks(action, selection, until=until):
+            done += changed
+            if time.monotonic() > deadline:
+                return BulkProgress(done, finished=False)
+        return BulkProgress(done, finished=True)
+
+    async def _run_by_chunks(
+        self, action: JobAction, selection: Selection, *, until: int
+    ) -> AsyncIterator[int]:
+        among = action.applies_to & selection.chosen.statuses
+        if selection.keys is not None:
+            for start in range(0, len(selection.keys), CHUNK):
+                yield await self._act(action, selection.keys[start : start + CHUNK], among)
+            return
+        for index, status in self._indexes(selection.chosen, among):
+            async for keys in self._walk(index, status, until=until):
+                yield await self._act(action, keys, {status})
+
+    async def _walk(
+        self, index: str, status: JobStatus, *, until: int
+    ) -> AsyncIterator[Sequence[str]]:
+        """Chunk by chunk. What is changed leaves its index, but a running job is only marked."""
+        offset = 0
+        while True:
+            async with within_patience(PATIENCE):
+                keys = await self._redis.zrangebyscore(
+                    index, "-inf", until, start=offset, num=CHUNK
+                )
+            if not keys:
+                return
+            yield keys
+            offset += len(keys) if status is JobStatus.ACTIVE else 0
+
+    async def _act(self, action: JobAction, keys: Sequence[str], among: Iterable[JobStatus]) -> int:
+        statuses = frozenset(among)
+        before = await self._board.change(action, keys, among=statuses)
+        return sum(status in statuses for status in before)
+
+    def _indexes(
+        self, chosen: JobFilter, among: Container[JobStatus]
+    ) -> list[tuple[str, JobStatus]]:
+        return [
+            (index_of(queue, status, chosen.task), status)
+            for queue in ([chosen.queue] if chosen.queue else self._board.queues)
+            for status in JobStatus
+            if status in among
+        ]
+
+
+def index_of(queue: str, status: JobStatus, task: str | None) -> str:
+    if task is None:
+        return Key.BY_STATUS % (queue, status)
+    return Key.BY_TASK % (queue, status, task)

@@ -1,0 +1,132 @@
+"""Which user an identity becomes."""
+
+import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from myapp.database.user import User
+from myapp.enums import UserStatus
+from myapp.identity.base import Identity
+from myapp.modules.auth.usecases import SignIn
+from myapp.resources import Resources
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+ADA = Identity(
+    uid="uid-ada",
+    email="Ada@Example.com",
+    email_verified=True,
+    name="Ada",
+    issued_at=NOW,
+    expires_at=NOW + timedelta(hours=1),
+)
+
+
+@pytest.fixture
+def sign_in(resources: Resources) -> SignIn:
+    return SignIn(accounts=resources.accounts)
+
+
+async def resolved(sign_in: SignIn, identity: Identity) -> User:
+    return await User.get(id=await sign_in.resolve(identity))
+
+
+class TestFirstSignIn:
+    async def test_creates_the_user_with_what_the_token_says(self, sign_in: SignIn) -> None:
+        user = await resolved(sign_in, ADA)
+        assert (user.email, user.name, user.status) == ("Ada@Example.com", "Ada", "active")
+
+    async def test_fifty_at_once_create_one_user(self, sign_in: SignIn) -> None:
+        ids = await asyncio.gather(*(sign_in.resolve(ADA) for _ in range(50)))
+        assert len(set(ids)) == 1
+        assert await User.all().count() == 1
+
+    async def test_takes_an_identity_without_email(self, sign_in: SignIn) -> None:
+        user = await resolved(sign_in, replace(ADA, email=None, email_verified=False))
+        assert user.email is None
+
+    async def test_takes_any_number_of_identities_without_email(self, sign_in: SignIn) -> None:
+        for uid in ("one", "two"):
+            await sign_in.resolve(replace(ADA, uid=uid, email=None, email_verified=False))
+        assert await User.all().count() == 2
+
+    async def test_tells_identities_apart_that_differ_in_case(self, sign_in: SignIn) -> None:
+        upper = await sign_in.resolve(replace(ADA, uid="UID", email=None))
+        lower = await sign_in.resolve(replace(ADA, uid="uid", email=None))
+        assert upper != lower
+
+    async def test_takes_an_email_and_a_name_that_are_too_long_to_keep(
+        self, sign_in: SignIn
+    ) -> None:
+        user = await resolved(sign_in, replace(ADA, email="a" * 400 + "@b.c", name="n" * 400))
+        assert user.email is None
+        assert user.name == "n" * 255
+
+
+class TestVerifiedEmail:
+    async def test_joins_the_account_that_was_prepared_for_it(self, sign_in: SignIn) -> None:
+        prepared = await User.create(email="ada@example.com", email_key="ada@example.com")
+        assert await sign_in.resolve(ADA) == prepared.id
+
+    async def test_does_not_join_an_account_that_somebody_signs_in_to(
+        self, sign_in: SignIn
+    ) -> None:
+        first = await sign_in.resolve(ADA)
+        second = await resolved(sign_in, replace(ADA, uid="another"))
+        assert second.id != first
+        assert second.email_key is None
+
+    async def test_is_not_confused_with_one_that_only_looks_the_same(self, sign_in: SignIn) -> None:
+        await sign_in.resolve(replace(ADA, uid="plain", email="jose@example.com"))
+        accented = await resolved(sign_in, replace(ADA, uid="accent", email="josé@example.com"))
+        assert accented.email_key == "josé@example.com"
+
+    async def test_two_identities_at_once_leave_it_with_one(self, sign_in: SignIn) -> None:
+        twins = [replace(ADA, uid=f"twin-{number}") for number in range(10)]
+        await asyncio.gather(*(sign_in.resolve(twin) for twin in twins))
+        assert await User.filter(email_key="ada@example.com").count() == 1
+        assert await User.all().count() == len(twins)
+
+
+class TestUnverifiedEmail:
+    async def test_joins_nothing(self, sign_in: SignIn) -> None:
+        prepared = await User.create(email="ada@example.com", email_key="ada@example.com")
+        assert await sign_in.resolve(replace(ADA, email_verified=False)) != prepared.id
+
+    async def test_blocks_nobody(self, sign_in: SignIn) -> None:
+        await sign_in.resolve(replace(ADA, uid="squatter", email_verified=False))
+        owner = await resolved(sign_in, ADA)
+        assert owner.email_key == "ada@example.com"
+
+    async def test_counts_once_it_is_verified(self, sign_in: SignIn) -> None:
+        await sign_in.resolve(replace(ADA, email_verified=False))
+        user = await resolved(sign_in, replace(ADA, issued_at=NOW + timedelta(minutes=5)))
+        assert user.email_key == "ada@example.com"
+
+
+class TestLaterSignIn:
+    async def test_takes_over_a_changed_email(self, sign_in: SignIn) -> None:
+        await sign_in.resolve(ADA)
+        later = replace(ADA, email="new@example.com", issued_at=NOW + timedelta(hours=2))
+        user = await resolved(sign_in, later)
+        assert (user.email, user.email_key) == ("new@example.com", "new@example.com")
+
+    async def test_with_an_older_token_changes_nothing_back(self, sign_in: SignIn) -> None:
+        await sign_in.resolve(replace(ADA, email="new@example.com"))
+        user = await resolved(sign_in, replace(ADA, issued_at=NOW - timedelta(minutes=1)))
+        assert user.email == "new@example.com"
+
+    async def test_keeps_the_name_that_the_user_chose(self, sign_in: SignIn) -> None:
+        user_id = await sign_in.resolve(ADA)
+        await User.filter(id=user_id).update(name="Countess")
+        user = await resolved(sign_in, replace(ADA, issued_at=NOW + timedelta(hours=2)))
+        assert user.name == "Countess"
+
+    async def test_of_a_deleted_account_does_not_take_its_email_back(self, sign_in: SignIn) -> None:
+        user = await resolved(sign_in, ADA)
+        user.mark_deleted(at=NOW)
+        await user.save()
+        again = await resolved(sign_in, replace(ADA, issued_at=NOW + timedelta(hours=2)))
+        assert again.status is UserStatus.DELETED
+        assert again.email_key is None
