@@ -71,6 +71,14 @@ class Authenticator:
         self._refused: TTLCache[bytes, str] = TTLCache(MAX_REFUSED, REFUSED_SECONDS, timer=clock)
         self._flights: SingleFlight[tuple[bytes, bool], Verification] = SingleFlight()
 
+    def remembers(self, token: str) -> bool:
+        """Whether this process has verified the token and trusts it. Raises Unauthenticated."""
+        return self._digest(token) in self._known
+
+    async def knows(self, token: str) -> bool:
+        """Whether any process has: it is no guess."""
+        return self.remembers(token) or await self._shared.find(self._digest(token)) is not None
+
     async def authenticate(self, token: str) -> Principal:
         """The principal whose token this is.
 

@@ -1,0 +1,59 @@
+"""What goes over the wire about the state of the service."""
+
+from datetime import datetime
+
+from pydantic import BaseModel, ConfigDict
+
+
+class UserNumbers(BaseModel):
+    """How many users there are. Administrators are counted among the active ones too."""
+
+    active: int
+    suspended: int
+    deleted: int
+    administrators: int
+
+
+class QueueNumbers(BaseModel):
+    """How many jobs a queue has, by their status."""
+
+    name: str
+    scheduled: int
+    queued: int
+    active: int
+    complete: int
+    failed: int
+    cancelled: int
+
+
+class ProcessNumbers(BaseModel):
+    """A process that runs jobs, as it described itself last."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    id: str
+    role: str
+    host: str
+    pid: int
+    version: str
+
+
+class OutboxNumbers(BaseModel):
+    """What was committed and is yet to be handed on, and what was set aside as unfit."""
+
+    waiting: int
+    oldest: datetime | None
+    set_aside: int
+
+
+class Stats(BaseModel):
+    """The state of the service.
+
+    `streams` (open event streams), `queues` and `processes` are null while Redis is away.
+    """
+
+    users: UserNumbers
+    streams: int | None
+    outbox: OutboxNumbers
+    queues: list[QueueNumbers] | None
+    processes: list[ProcessNumbers] | None
