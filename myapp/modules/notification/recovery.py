@@ -1,0 +1,64 @@
+"""Finding again what never finished: a net under the queue, for a Redis that lost its data."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import structlog
+
+from myapp.database.notification import Broadcast, Notification
+from myapp.modules.notification.tasks import (
+    NOTIFICATION_BROADCAST,
+    NOTIFICATION_SEND,
+    BroadcastPayload,
+    SendPayload,
+)
+from myapp.queue.client import JobQueue
+from myapp.queue.tasks import JobContext, Nothing
+
+OVERDUE = timedelta(minutes=10)
+GIVEN_UP = timedelta(hours=24)  # a push a day late is noise; the inbox has it
+AT_ONCE = 1000  # the next run takes the next
+
+log = structlog.get_logger()
+
+
+class RecoveryUsecase:
+    """Queues overdue pushes and broadcasts again; a job that still waits is not doubled."""
+
+    def __init__(self, *, jobs: JobQueue) -> None:
+        self._jobs = jobs
+
+    async def handle(self, _job: JobContext, _payload: Nothing) -> dict[str, int]:
+        """The handler of `notification:recover`."""
+        now = datetime.now(UTC)
+        found = {
+            "given_up": await give_up(now),
+            "pushes": await self._recover_pushes(now),
+            "broadcasts": await self._recover_broadcasts(now),
+        }
+        if any(found.values()):
+            log.warning("unfinished notifications found", **found)
+        return found
+
+    async def _recover_pushes(self, now: datetime) -> int:
+        overdue = Notification.unfinished(before=now - OVERDUE, at=now)
+        ids: Any = await overdue.order_by("created_at").limit(AT_ONCE).values_list("id", flat=True)
+        for each in ids:
+            payload = SendPayload(notification_id=each)
+            await self._jobs.enqueue(NOTIFICATION_SEND, payload, key=f"notification:{each}")
+        return len(ids)
+
+    async def _recover_broadcasts(self, now: datetime) -> int:
+        stalled = await Broadcast.stalled(since=now - OVERDUE).limit(AT_ONCE)
+        for each in stalled:
+            payload = BroadcastPayload(broadcast_id=each.id)
+            await self._jobs.enqueue(NOTIFICATION_BROADCAST, payload, key=f"broadcast:{each.id}")
+        return len(stalled)
+
+
+async def give_up(now: datetime) -> int:
+    """Ends the pushes that nobody waits for any more."""
+    late = Notification.unfinished(before=now - GIVEN_UP, at=now)
+    ids: Any = await late.limit(AT_ONCE).values_list("id", flat=True)
+    await Notification.finish(*ids, at=now)
+    return len(ids)

@@ -1,0 +1,33 @@
+"""The tasks of notifications, by names that never change."""
+
+from uuid import UUID
+
+from myapp.queue.connection import Backoff
+from myapp.queue.tasks import Cron, Nothing, Payload, Task
+
+
+class SendPayload(Payload):
+    """Which notification to push."""
+
+    notification_id: UUID
+
+
+class BroadcastPayload(Payload):
+    """Which broadcast to go on with."""
+
+    broadcast_id: UUID
+
+
+NOTIFICATION_SEND = Task(
+    "notification:send",
+    SendPayload,
+    timeout=120,  # some batches of 500, each with a few seconds for the service
+    attempts=8,  # over some ten minutes; what fails then, the recovery queues again
+    backoff=Backoff(base=2.0, cap=300.0),
+)
+NOTIFICATION_BROADCAST = Task("notification:broadcast", BroadcastPayload, queue="low", attempts=10)
+NOTIFICATION_RECOVER = Task("notification:recover", Nothing, queue="low", attempts=3)
+
+
+def recovery_cron() -> Cron[Nothing]:
+    return Cron("notification-recover", NOTIFICATION_RECOVER, "*/5 * * * *", Nothing())

@@ -1,0 +1,174 @@
+"""One user brought in line: what differs, and the change itself."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+import structlog
+from tortoise.exceptions import IntegrityError
+
+from myapp.audit import SYSTEM, Audit
+from myapp.database.user import EMAIL_CHARACTERS, NAME_CHARACTERS, User, email_key
+from myapp.enums import UserStatus
+from myapp.events import Event, UserSuspended, UserUpdated
+from myapp.identity.accounts import Accounts
+from myapp.identity.directory import Person
+from myapp.outbox.writing import Outbox
+
+BY_SYNC = "sync"
+
+log = structlog.get_logger()
+
+
+class Action(StrEnum):
+    """What a sync does to a user; `user.` and this is the audit log's word."""
+
+    CREATED = "created"
+    JOINED = "joined"
+    UPDATED = "updated"
+    SUSPENDED = "suspended"
+    REACTIVATED = "reactivated"
+    DELETED = "deleted"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One difference between the list and our users."""
+
+    action: Action
+    uid: str
+    email: str | None
+    user_id: UUID | None
+
+
+class ChangeUsecase:
+    """Makes the changes, each in a transaction with its audit record and its events."""
+
+    def __init__(self, *, accounts: Accounts, outbox: Outbox, audit: Audit) -> None:
+        self._accounts = accounts
+        self._outbox = outbox
+        self._audit = audit
+
+    async def make(self, change: Change, person: Person | None) -> bool:
+        """Whether it was made: meanwhile somebody else may have made it, or a rule forbid it."""
+        try:
+            user_id = await self._make(change, person)
+        except IntegrityError:
+            # A sign-in took the identity or the email in this moment; the next sync sees it.
+            log.info("user changed meanwhile", uid=change.uid)
+            return False
+        if user_id is None:
+            return False
+        await self._accounts.announce(user_id)
+        log.info("user synced", action=change.action.value, user_id=str(user_id))
+        return True
+
+    async def _make(self, change: Change, person: Person | None) -> UUID | None:
+        async with self._outbox.transaction() as handover:
+            administrators: list[User] = []
+            if endangers(change):
+                administrators = await User.lock_administrators(also=change.user_id)
+            user = await find_locked(change)
+            if user is None or not is_theirs(user, change, person):
+                return None
+            before = None if change.action is Action.CREATED else describe(user)
+            await bring_in_line(user, person)
+            if before == describe(user):
+                return None
+            if user.status is not UserStatus.ACTIVE and administrators == [user]:
+                log.warning("the last active administrator is left alone", user_id=str(user.id))
+                return None
+            await user.save()
+            await self._record(change, user, before)
+            handover.tell(Event.of(UserUpdated.model_validate(user), user_id=user.id))
+            if change.action is Action.SUSPENDED:
+                handover.tell(Event.of(UserSuspended(id=user.id), user_id=user.id))
+            user_id: UUID = user.id
+            return user_id
+
+    async def _record(self, change: Change, user: User, before: Mapping[str, Any] | None) -> None:
+        await self._audit(
+            SYSTEM,
+            f"user.{change.action.value}",
+            target_type="user",
+            target_id=user.id,
+            before=before,
+            after=describe(user),
+        )
+
+
+def endangers(change: Change) -> bool:
+    """Whether it could take the last administrator, who then has to be locked first."""
+    return change.action in (Action.SUSPENDED, Action.DELETED)
+
+
+def is_theirs(user: User, change: Change, person: Person | None) -> bool:
+    """Whether this is still the account that was planned for: a sign-in may have come between."""
+    if user.status is UserStatus.DELETED:
+        return False
+    if change.action is Action.JOINED and person is not None:
+        return user.identity_uid is None and user.email_key == verified_key(person)
+    return bool(user.identity_uid == change.uid)
+
+
+async def find_locked(change: Change) -> User | None:
+    if change.user_id is None:
+        return User(identity_uid=change.uid)
+    return await User.filter(id=change.user_id).select_for_update().first()
+
+
+async def bring_in_line(user: User, person: Person | None) -> None:
+    """Gives the user what the provider decides on: email, its verification, being disabled and
+    being deleted. Only a suspension that sync made is lifted.
+    """
+    if person is None:
+        user.mark_deleted(at=datetime.now(UTC))
+        return
+    wanted = (fitting_email(person), await free_key(person, holder=user))
+    if (user.email, user.email_key) != wanted:
+        user.email, user.email_key = wanted
+        user.claims_at = datetime.now(UTC)  # a token that is older says nothing new
+    user.identity_uid = person.uid
+    user.name = user.name or (person.name[:NAME_CHARACTERS] if person.name else None)
+    if person.disabled and user.status is UserStatus.ACTIVE:
+        user.status, user.suspended_by = UserStatus.SUSPENDED, BY_SYNC
+    elif is_to_be_lifted(user, person):
+        user.status, user.suspended_by = UserStatus.ACTIVE, None
+
+
+def is_to_be_lifted(user: User, person: Person) -> bool:
+    suspended_by_sync = user.status is UserStatus.SUSPENDED and user.suspended_by == BY_SYNC
+    return suspended_by_sync and not person.disabled
+
+
+def fitting_email(person: Person) -> str | None:
+    """None for one that is longer than an address may be: cut, it is another's."""
+    return person.email if person.email and len(person.email) <= EMAIL_CHARACTERS else None
+
+
+def verified_key(person: Person) -> str | None:
+    email = fitting_email(person)
+    return email_key(email) if email and person.email_verified else None
+
+
+async def free_key(person: Person, *, holder: User | None) -> str | None:
+    """The email as it is unique, if it is verified and no other account has it."""
+    key = verified_key(person)
+    if key is None or (holder is not None and holder.email_key == key):
+        return key
+    taken_by = await User.get_or_none(email_key=key)
+    return key if taken_by is None or taken_by == holder else None
+
+
+def describe(user: User) -> dict[str, Any]:
+    """What the audit log may hold of a user."""
+    return {
+        "identity_uid": user.identity_uid,
+        "email": user.email,
+        "email_verified": user.email_key is not None,
+        "status": user.status.value,
+        "suspended_by": user.suspended_by,
+    }

@@ -1,0 +1,1 @@
+"""Pushing to devices: one interface, and the services behind it."""

@@ -1,0 +1,156 @@
+"""Pushing through FCM, played over loopback."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from uuid import UUID
+
+import pytest
+
+from myapp.enums import PushOutcome
+from myapp.errors import ConfigError
+from myapp.push.base import PushMessage
+from myapp.push.fcm import QUOTA_PAUSE_SECONDS, FcmProvider
+from tests.push.conftest import Answer, FcmServer, error
+
+ID = UUID("01a202f7-06f1-7278-81fa-cbc3b1dff9bb")
+HELLO = PushMessage(ID, "Hello", "World", {"k": "v"})
+
+
+@pytest.fixture
+async def provider(key: dict[str, str], fcm: FcmServer) -> AsyncIterator[FcmProvider]:
+    provider = FcmProvider(key=key, url=f"{fcm.address}/v1/projects/demo/messages:send")
+    yield provider
+    await provider.close()
+
+
+class TestMessage:
+    async def test_carries_the_id_by_which_a_device_replaces_it(
+        self, provider: FcmProvider, fcm: FcmServer
+    ) -> None:
+        [result] = await provider.send(HELLO, ["a"])
+        assert result.outcome is PushOutcome.SENT
+        [message] = fcm.messages
+        assert message["token"] == "a"
+        assert message["notification"] == {"title": "Hello", "body": "World"}
+        assert message["data"] == {"k": "v", "notification_id": str(ID)}
+        assert message["android"]["collapse_key"] == str(ID)
+        assert message["apns"]["headers"] == {"apns-collapse-id": str(ID)}
+        assert message["webpush"]["headers"] == {"Topic": ID.hex}
+
+    async def test_is_cut_to_what_fcm_takes(self, provider: FcmProvider, fcm: FcmServer) -> None:
+        await provider.send(PushMessage(ID, "ü" * 200, "b" * 2000, {"k": "x" * 3499}), ["a"])
+        [message] = fcm.messages
+        texts = [*message["data"].items(), *message["notification"].items()]
+        assert sum(len(part.encode()) for pair in texts for part in pair) < 4096
+        assert message["data"]["k"] == "x" * 3499
+        assert message["notification"]["title"].endswith("…")
+
+    async def test_goes_to_500_devices_with_one_access_token(
+        self, provider: FcmProvider, fcm: FcmServer
+    ) -> None:
+        results = await provider.send(HELLO, [f"t{n}" for n in range(500)])
+        assert {result.outcome for result in results} == {PushOutcome.SENT}
+        assert {message["token"] for message in fcm.messages} == {f"t{n}" for n in range(500)}
+        assert fcm.tokens_issued == 1
+
+
+class TestOutcome:
+    @pytest.mark.parametrize(
+        ("answer", "outcome"),
+        [
+            (error(404, "NOT_FOUND", fcm="UNREGISTERED"), PushOutcome.UNREGISTERED),
+            (error(400, "INVALID_ARGUMENT"), PushOutcome.REFUSED),
+            (error(403, "PERMISSION_DENIED", fcm="SENDER_ID_MISMATCH"), PushOutcome.REFUSED),
+            (error(403, "PERMISSION_DENIED"), PushOutcome.FAILED),
+            (error(500, "INTERNAL"), PushOutcome.FAILED),
+            (error(503, "UNAVAILABLE"), PushOutcome.FAILED),
+            (Answer(body=b"<html>"), PushOutcome.FAILED),
+            (Answer(status=502, body=b"<html>"), PushOutcome.FAILED),
+        ],
+    )
+    async def test_is_each_devices_own(
+        self, provider: FcmProvider, fcm: FcmServer, answer: Answer, outcome: PushOutcome
+    ) -> None:
+        fcm.answers["odd"] = answer
+        good, odd = await provider.send(HELLO, ["good", "odd"])
+        assert (good.outcome, odd.outcome) == (PushOutcome.SENT, outcome)
+
+    async def test_comes_after_one_try(self, provider: FcmProvider, fcm: FcmServer) -> None:
+        fcm.answers["a"] = error(503, "UNAVAILABLE")
+        await provider.send(HELLO, ["a"])
+        assert len(fcm.messages) == 1
+
+    async def test_is_failure_for_all_when_there_is_no_access_token(
+        self, provider: FcmProvider, fcm: FcmServer
+    ) -> None:
+        fcm.token_answer = lambda: Answer(status=400, body=b'{"error": "invalid_grant"}')
+        results = await provider.send(HELLO, ["a", "b"])
+        assert [result.outcome for result in results] == [PushOutcome.FAILED] * 2
+        assert fcm.messages == []
+
+
+class TestPause:
+    @pytest.mark.parametrize(
+        ("answer", "least", "most"),
+        [
+            (error(503, "UNAVAILABLE", Retry_After="30"), 30, 30),
+            (error(429, "RESOURCE_EXHAUSTED", Retry_After="7"), 7, 7),
+            (
+                error(429, "RESOURCE_EXHAUSTED", fcm="QUOTA_EXCEEDED"),
+                QUOTA_PAUSE_SECONDS,
+                QUOTA_PAUSE_SECONDS,
+            ),
+            (
+                error(
+                    503,
+                    "UNAVAILABLE",
+                    Retry_After="Fri, 31 Dec 2100 23:59:59 GMT",
+                ),
+                3600,
+                10**10,
+            ),
+        ],
+    )
+    async def test_is_what_fcm_asks_for(
+        self, provider: FcmProvider, fcm: FcmServer, answer: Answer, least: float, most: float
+    ) -> None:
+        fcm.answers["a"] = answer
+        [result] = await provider.send(HELLO, ["a"])
+        assert result.outcome is PushOutcome.FAILED
+        assert result.retry_after is not None
+        assert least <= result.retry_after <= most
+
+    async def test_spares_fcm_the_rest_of_the_batch(
+        self, provider: FcmProvider, fcm: FcmServer
+    ) -> None:
+        tokens = [f"t{n}" for n in range(400)]
+        fcm.answers = dict.fromkeys(tokens, error(429, "RESOURCE_EXHAUSTED", Retry_After="9"))
+        results = await provider.send(HELLO, tokens)
+        assert {result.retry_after for result in results} == {9.0}
+        assert len(fcm.messages) <= 200
+
+
+class TestLoop:
+    async def test_is_not_stalled_by_a_slow_access_token(
+        self, provider: FcmProvider, fcm: FcmServer
+    ) -> None:
+        def slowly() -> Answer:
+            time.sleep(0.5)
+            return Answer(body=b'{"access_token": "secret", "expires_in": 3600}')
+
+        fcm.token_answer = slowly
+        sending = asyncio.create_task(provider.send(HELLO, ["a"]))
+        longest = 0.0
+        while not sending.done():
+            began = time.monotonic()
+            await asyncio.sleep(0.01)
+            longest = max(longest, time.monotonic() - began)
+        assert (await sending)[0].outcome is PushOutcome.SENT
+        assert longest < 0.3
+
+
+class TestKey:
+    def test_that_is_none_is_refused(self) -> None:
+        with pytest.raises(ConfigError, match="FIREBASE_CREDENTIALS"):
+            FcmProvider(key={"type": "service_account"})
