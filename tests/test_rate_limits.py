@@ -1,0 +1,141 @@
+"""Counts that processes share, and what they do alone."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+
+import pytest
+from redis.asyncio import Redis
+
+from myapp.bus import MessageBus
+from myapp.config import Rate
+from myapp.errors import RateLimited
+from myapp.rate_limits import Limit, RateLimits
+from tests.support.valkey import Valkey
+
+RATES = {Limit.TICKETS: Rate(3, 60), Limit.USER: Rate(3, 60)}
+START = 60_000_000.0  # a minute's beginning
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = START
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def processes(own_valkey: Valkey, clock: Clock) -> AsyncIterator[list[RateLimits]]:
+    """The limits of two processes over one Redis."""
+    async with AsyncExitStack() as stack:
+        opened = []
+        for _ in range(2):
+            redis = await stack.enter_async_context(Redis.from_url(own_valkey.url))
+            bus = await stack.enter_async_context(MessageBus(redis))
+            limits = RateLimits(redis, bus, RATES, clock=clock)
+            opened.append(await stack.enter_async_context(limits))
+        yield opened
+
+
+async def refused(limits: RateLimits, subject: str = "ada") -> float:
+    """The seconds that a refusal says."""
+    with pytest.raises(RateLimited) as refusal:
+        await limits.take(Limit.TICKETS, subject)
+    assert refusal.value.retry_after
+    return refusal.value.retry_after
+
+
+async def test_all_processes_count_together(processes: list[RateLimits]) -> None:
+    one, other = processes
+    for limits in (one, one, other):
+        await limits.take(Limit.TICKETS, "ada")
+    await refused(one)
+    await refused(other)
+    await one.take(Limit.TICKETS, "bob")
+
+
+async def test_what_is_refused_does_not_count_and_its_time_is_true(
+    processes: list[RateLimits], clock: Clock
+) -> None:
+    for _ in range(3):
+        await processes[0].take(Limit.TICKETS, "ada")
+    for _ in range(5):
+        seconds = await refused(processes[1])
+    clock.now += seconds - 1
+    await refused(processes[0])
+    clock.now += 1.01
+    await processes[1].take(Limit.TICKETS, "ada")
+    await refused(processes[0])
+
+
+async def test_a_window_slides(processes: list[RateLimits], clock: Clock) -> None:
+    clock.now = START + 59
+    for _ in range(3):
+        await processes[0].take(Limit.TICKETS, "ada")
+    clock.now = START + 61
+    await refused(processes[1])
+    clock.now = START + 2 * 60 + 30
+    for _ in range(3):
+        await processes[1].take(Limit.TICKETS, "ada")
+
+
+async def test_at_once_others_learn_of_it_in_the_background(processes: list[RateLimits]) -> None:
+    one, other = processes
+    for _ in range(3):
+        one.take_at_once(Limit.USER, "ada")
+    with pytest.raises(RateLimited):
+        one.take_at_once(Limit.USER, "ada")
+    await asyncio.sleep(0.3)
+    other.take_at_once(Limit.USER, "ada")  # it has not heard of her yet
+    await asyncio.sleep(0.3)
+    with pytest.raises(RateLimited):
+        other.take_at_once(Limit.USER, "ada")
+
+
+async def test_a_check_counts_nothing_and_a_note_always_counts(
+    processes: list[RateLimits],
+) -> None:
+    one, other = processes
+    for _ in range(5):
+        await one.check(Limit.TICKETS, "ada")
+    for _ in range(4):
+        one.note(Limit.TICKETS, "ada")
+    await asyncio.sleep(0.3)
+    with pytest.raises(RateLimited):
+        await other.check(Limit.TICKETS, "ada")
+
+
+async def test_without_redis_each_process_counts_for_itself(
+    processes: list[RateLimits], own_valkey: Valkey
+) -> None:
+    own_valkey.kill()
+    for limits in processes:
+        for _ in range(3):
+            await limits.take(Limit.TICKETS, "ada")
+        await refused(limits)
+
+
+async def test_a_limit_that_is_off_refuses_nothing(processes: list[RateLimits]) -> None:
+    for _ in range(10):
+        await processes[0].take(Limit.UPLOADS, "ada")
+        processes[0].take_at_once(Limit.KEY, "ada")
+    assert not processes[0].is_on(Limit.UPLOADS)
+
+
+@pytest.mark.parametrize("count", [1, 3])
+async def test_who_waits_as_told_is_let_in(own_valkey: Valkey, clock: Clock, count: int) -> None:
+    async with Redis.from_url(own_valkey.url) as redis, MessageBus(redis) as bus:
+        limits = RateLimits(redis, bus, {Limit.TICKETS: Rate(count, 1)}, clock=clock)
+        for step in range(20):
+            clock.now += 0.13 * step
+            try:
+                await limits.take(Limit.TICKETS, "ada")
+            except RateLimited as refusal:
+                clock.now += refusal.retry_after or 0
+                await limits.take(Limit.TICKETS, "ada")

@@ -1,0 +1,109 @@
+"""Schemathesis over the whole OpenAPI document, against the real program."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, seed
+from hypothesis import settings as hypothesis_settings
+from hypothesis.errors import Unsatisfiable
+from schemathesis import APIOperation, Case, GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from tests.support.program import environment, run_program, running_program
+
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_schema_conformance,
+]
+EXAMPLES = 3  # of each operation, valid ones and then as many that are not
+ENDLESS = ("/events", "/admin/events")  # streams, which have tests of their own
+PEOPLE = 200  # one for each operation and mode: some of them delete whoever asks
+
+Operation = APIOperation[Any, Any, Any, Any]
+AnyCase = Case[Any]
+
+bounded = hypothesis_settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    database=None,
+    phases=[Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("fuzz")
+
+
+@pytest.fixture(scope="module")
+def api(folder: Path) -> Iterator[str]:
+    env = environment(folder / "data", RATE_LIMIT_FAILED_SIGN_IN="off")
+    with running_program("--role=api", env=env, cwd=folder) as program:
+        yield program.api
+
+
+def tokens_of(audience: str, folder: Path) -> list[str]:
+    """One token for each operation. An administrator is granted that by the command line."""
+    env = environment(folder / "data")
+    emails = [f"{audience}{number}@example.com" for number in range(PEOPLE)]
+    if audience == "admin":
+        emails = emails[:1] * PEOPLE
+        granted = run_program("admin", "grant", emails[0], env=env, cwd=folder)
+        assert granted.returncode == 0, granted.stderr
+    return run_program("token", *emails, env=env, cwd=folder).stdout.split()
+
+
+def document_of(api: str) -> dict[str, Any]:
+    """The document, of which credentials are no part: it would send bad ones in their place."""
+    document: dict[str, Any] = httpx.get(f"{api}/openapi.json").json()
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            operation.pop("security", None)
+    return document
+
+
+def try_out(operation: Operation, mode: GenerationMode, *, api: str, token: str) -> None:
+    """Raises what the checks find."""
+    headers = {"Authorization": f"Bearer {token}"}
+
+    @seed(20261122)
+    @bounded
+    @given(case=operation.as_strategy(generation_mode=mode))
+    def ask(case: AnyCase) -> None:
+        case.call_and_validate(base_url=api, headers=headers, checks=CHECKS, timeout=10)
+
+    ask()
+
+
+@pytest.mark.parametrize("audience", ["user", "admin"])
+def test_every_answer_is_foreseen(api: str, folder: Path, audience: str) -> None:
+    schema = schemathesis.openapi.from_dict(document_of(api))
+    tokens = tokens_of(audience, folder)
+    failures: list[str] = []
+    headers = {"Authorization": f"Bearer {tokens[0]}"}
+    status = httpx.get(f"{api}/admin/queues", headers=headers).status_code
+    assert status == {"user": 403, "admin": 200}[audience]
+    for result in schema.get_all_operations():
+        operation = result.ok()  # type: ignore[union-attr]  # the document is valid
+        if operation.method.upper() == "GET" and operation.path in ENDLESS:
+            continue
+        for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
+            try:
+                try_out(operation, mode, api=api, token=tokens.pop())
+            except Unsatisfiable:
+                continue  # there is nothing about it that could be wrong
+            except Exception as error:  # noqa: BLE001  # all of them at once, for the reader
+                failures.append(f"{operation.label} {mode.name}: {error}")
+    assert not failures, "\n\n".join(failures)
