@@ -112,6 +112,15 @@ class StrayObject(Entity):
             raise Unavailable("This took too long")
 
     @classmethod
+    async def give_up(cls, key: str) -> bool:
+        """Ends a reservation, so that nobody keeps the object any more; whether there was one.
+
+        A transaction that is about to keep it is waited for, or comes too late.
+        """
+        now = datetime.now(UTC)
+        return bool(await cls.filter(key=key).update(due_at=now, updated_at=now))
+
+    @classmethod
     async def discard(cls, keys: Iterable[str]) -> list[Self]:
         """In the transaction after which nothing points at these: they are to be removed at once.
 

@@ -17,8 +17,15 @@ async def open_storage(settings: Settings, *, signing_key: bytes) -> AsyncIterat
     """The storage that STORAGE_URL names, for as long as the process runs.
 
     `signing_key` signs the URLs of local storage and serves nothing else. Raises ConfigError
-    when the folder cannot be made.
+    when the folder cannot be made. A bucket may be away: it is not asked for anything yet.
     """
+    if (settings.storage_url or "").startswith("s3:"):
+        from myapp.storage.s3 import S3Storage
+        from myapp.storage.s3_client import open_bucket  # half a second that only its users pay
+
+        async with open_bucket(settings) as (bucket, prefix):
+            yield S3Storage(bucket, prefix=prefix)
+        return
     storage = LocalStorage(local_root(settings), UrlSigner(signing_key))
     try:
         await asyncio.to_thread(storage.make_root)

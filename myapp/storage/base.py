@@ -17,8 +17,8 @@ LEFTOVER_AGE = timedelta(days=1)  # longer than any upload that is still under w
 class StoredObject:
     """What storage knows of an object.
 
-    `sha256` is in hexadecimal, and None where the bytes never passed through us. `etag` is
-    opaque, without quotes, and changes with the bytes. `modified_at` is in UTC.
+    `sha256` is in hexadecimal, and None where storage does not know it: `put` always tells it.
+    `etag` is opaque, without quotes, and changes with the bytes. `modified_at` is in UTC.
     """
 
     key: str
@@ -30,6 +30,18 @@ class StoredObject:
 
 
 @dataclass(frozen=True, slots=True)
+class SignedRequest:
+    """A request that somebody else may send, once or more, until it expires: as it stands.
+
+    The length of its body is signed too, where it has one. `url` may begin with `/`.
+    """
+
+    method: str
+    url: str
+    headers: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class ByteRange:
     """The bytes from `start` up to, and without, `stop`."""
 
@@ -38,7 +50,7 @@ class ByteRange:
 
 
 class OpenObject(Protocol):
-    """An object held open: it stays readable when its key is replaced or deleted meanwhile."""
+    """An object held open: a reader that has begun never gets a mixture of two objects."""
 
     @property
     def stored(self) -> StoredObject:
@@ -75,11 +87,35 @@ class Storage(Protocol):
     async def delete(self, key: str) -> None:
         """Removes an object, for good once this returns. One that is not there is no error."""
 
-    async def url(self, key: str, *, expires_in: timedelta) -> str:
+    async def copy(self, source: str, target: str, *, content_type: str) -> StoredObject:
+        """Stores an object under a second key, all of it or nothing. Raises NotFound.
+
+        What was sent through a signed URL is copied to a key that no signed URL can write, and
+        judged there. The caller deletes the source.
+        """
+
+    async def url(
+        self,
+        key: str,
+        *,
+        expires_in: timedelta,
+        filename: str | None = None,
+        content_type: str | None = None,
+    ) -> str:
         """A URL that gives the object to whoever holds it, for at least `expires_in`.
 
         It may begin with `/`: then it is relative to the API's own address, so that events and
-        gRPC can carry it. Whether the object exists is not asked.
+        gRPC can carry it. Whether the object exists is not asked. `filename` is what a browser
+        saves it as. `content_type` is the object's own, for storage that serves it by itself:
+        what is not a picture, sound or film is then served as an attachment.
+        """
+
+    async def upload_url(
+        self, key: str, *, content_type: str, size: int, expires_in: timedelta
+    ) -> SignedRequest:
+        """A request that stores exactly `size` bytes of this type, for at least `expires_in`.
+
+        What it stores has been checked by nobody, and may be replaced until it expires.
         """
 
     async def sweep(self, *, older_than: timedelta = LEFTOVER_AGE) -> int:

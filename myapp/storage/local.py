@@ -22,6 +22,7 @@ from myapp.errors import NotFound, Unavailable
 from myapp.storage.base import (
     LEFTOVER_AGE,
     ByteRange,
+    SignedRequest,
     StoredObject,
     check_content_type,
     check_key,
@@ -88,8 +89,30 @@ class LocalStorage:
     async def delete(self, key: str) -> None:
         await run_step(partial(self._delete, self._path(key)))
 
-    async def url(self, key: str, *, expires_in: timedelta) -> str:
-        return self.signer.url(check_key(key), expires_in=expires_in)
+    async def copy(self, source: str, target: str, *, content_type: str) -> StoredObject:
+        async with self.open(source) as found:
+            return await self.put(target, found.read(), content_type=content_type)
+
+    async def url(
+        self,
+        key: str,
+        *,
+        expires_in: timedelta,
+        filename: str | None = None,
+        content_type: str | None = None,  # noqa: ARG002  # the route that serves it knows it
+    ) -> str:
+        return self.signer.url(check_key(key), expires_in=expires_in, filename=filename)
+
+    async def upload_url(
+        self, key: str, *, content_type: str, size: int, expires_in: timedelta
+    ) -> SignedRequest:
+        url = self.signer.upload_url(
+            check_key(key),
+            expires_in=expires_in,
+            content_type=check_content_type(content_type),
+            size=size,
+        )
+        return SignedRequest("PUT", url, {"Content-Type": content_type})
 
     async def sweep(self, *, older_than: timedelta = LEFTOVER_AGE) -> int:
         return await run_step(partial(self._sweep, time.time() - older_than.total_seconds()))

@@ -12,11 +12,8 @@ from werkzeug.http import http_date
 from werkzeug.sansio.http import is_resource_modified
 
 from myapp.storage.base import ByteRange, StoredObject
+from myapp.storage.presentation import present
 
-# Types that a browser only ever shows. Any other is saved, under a type that nothing runs: an
-# attachment of type text/javascript would still run where a page names it as its script.
-INLINE_TYPES = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
-OTHER_TYPE = "application/octet-stream"
 # Browsers put an image that is opened by itself on a page of their own, with styles in it.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
@@ -31,13 +28,19 @@ class Answer:
     part: ByteRange | None
 
 
-def plan_answer(stored: StoredObject, request_headers: Headers, *, max_age: int) -> Answer:
+def plan_answer(
+    stored: StoredObject,
+    request_headers: Headers,
+    *,
+    max_age: int,
+    filename: str | None = None,
+) -> Answer:
     """What a GET or HEAD gets: 200, 206 for one range, 304, or 416 for a range beyond the end.
 
     `max_age` is how many seconds a browser may keep it. Several ranges at once, and a range that
     is malformed or whose If-Range no longer holds, get the whole object, as RFC 9110 has it.
     """
-    headers = serving_headers(stored, max_age=max_age)
+    headers = serving_headers(stored, max_age=max_age, filename=filename)
     if not is_modified(stored, request_headers):
         return Answer(HTTPStatus.NOT_MODIFIED, headers, None)
     part = find_range(stored, request_headers)
@@ -52,12 +55,14 @@ def plan_answer(stored: StoredObject, request_headers: Headers, *, max_age: int)
     return Answer(HTTPStatus.PARTIAL_CONTENT, headers, part)
 
 
-def serving_headers(stored: StoredObject, *, max_age: int) -> dict[str, str]:
+def serving_headers(
+    stored: StoredObject, *, max_age: int, filename: str | None = None
+) -> dict[str, str]:
     """Headers under which nothing uploaded ever runs as a page or a script of our origin."""
-    inline = stored.content_type in INLINE_TYPES
+    presentation = present(stored.content_type, filename)
     return {
-        "Content-Type": stored.content_type if inline else OTHER_TYPE,
-        "Content-Disposition": "inline" if inline else "attachment",
+        "Content-Type": presentation.content_type,
+        "Content-Disposition": presentation.disposition,
         "Content-Security-Policy": POLICY,
         "X-Content-Type-Options": "nosniff",
         "Cross-Origin-Resource-Policy": "cross-origin",  # a page elsewhere may show the image

@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import json
 import math
 import time
 from collections.abc import Callable
@@ -16,8 +17,9 @@ PATH = "/storage"
 class UrlSigner:
     """Signs and checks `/storage/{key}?expires=UNIX&signature=HEX`.
 
-    The signature is an HMAC-SHA-256 over method, key and expiry, so that none of them can be
-    changed. The host is no part of it: a URL holds whatever name the API is reached by.
+    The signature is an HMAC-SHA-256 over method, key, expiry and what else the request has to be
+    like, so that none of them can be changed. The host is no part of it: a URL holds whatever
+    name the API is reached by.
     """
 
     def __init__(self, signing_key: bytes, *, clock: Callable[[], float] = time.time) -> None:
@@ -25,25 +27,42 @@ class UrlSigner:
         self._signing_key = signing_key
         self._clock = clock
 
-    def url(self, key: str, *, expires_in: timedelta, method: str = "GET") -> str:
-        """The URL, relative to the API's address.
+    def url(self, key: str, *, expires_in: timedelta, filename: str | None = None) -> str:
+        """A URL to read an object, relative to the API's address; it may name a file.
 
         It holds for at least `expires_in` (whole seconds, rounded up) and at most twice as
         long: the expiry falls on a multiple of it, so that one object keeps one URL for that
         time and a browser's cache finds it again.
         """
-        step = max(1, math.ceil(expires_in.total_seconds()))
-        expires = str((int(self._clock()) // step + 2) * step)
-        query = {"expires": expires, "signature": self._signature(method, key, expires)}
-        return f"{PATH}/{key}?{urlencode(query)}"
+        expires = self._expiry(expires_in)
+        query = {"expires": expires, "signature": self._sign("GET", key, expires, filename or "")}
+        return f"{PATH}/{key}?{urlencode(query | ({'filename': filename} if filename else {}))}"
 
-    def check(self, key: str, *, method: str, expires: str, signature: str) -> int:
-        """How many more seconds the URL holds; a URL for GET answers HEAD too.
+    def upload_url(self, key: str, *, expires_in: timedelta, content_type: str, size: int) -> str:
+        """A URL to store an object of this type and exactly this size; it holds as `url` does."""
+        expires = self._expiry(expires_in)
+        signature = self._sign("PUT", key, expires, content_type, str(size))
+        return f"{PATH}/{key}?{urlencode({'expires': expires, 'signature': signature})}"
+
+    def check(self, key: str, *, expires: str, signature: str, filename: str = "") -> int:
+        """How many more seconds a URL to read holds.
 
         Raises Forbidden, in the same words for whatever is wrong.
         """
-        signed_method = "GET" if method == "HEAD" else method
-        wanted = self._signature(signed_method, key, expires)
+        return self._check(signature, "GET", key, expires, filename)
+
+    def check_upload(
+        self, key: str, *, expires: str, signature: str, content_type: str, size: int | None
+    ) -> int:
+        """How many more seconds a URL to store such an object holds. Raises Forbidden."""
+        return self._check(signature, "PUT", key, expires, content_type, str(size))
+
+    def _expiry(self, expires_in: timedelta) -> str:
+        step = max(1, math.ceil(expires_in.total_seconds()))
+        return str((int(self._clock()) // step + 2) * step)
+
+    def _check(self, signature: str, method: str, key: str, expires: str, *others: str) -> int:
+        wanted = self._sign(method, key, expires, *others)
         if not hmac.compare_digest(wanted.encode(), signature.encode(errors="replace")):
             raise Forbidden("This link is not valid, or it has expired")
         remaining = int(expires) - self._clock()
@@ -51,6 +70,6 @@ class UrlSigner:
             raise Forbidden("This link is not valid, or it has expired")
         return math.floor(remaining)
 
-    def _signature(self, method: str, key: str, expires: str) -> str:
-        message = "\n".join((method, expires, key)).encode(errors="replace")
+    def _sign(self, *parts: str) -> str:
+        message = json.dumps(parts).encode()  # no two lists of parts have one text
         return hmac.new(self._signing_key, message, hashlib.sha256).hexdigest()

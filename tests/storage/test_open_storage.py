@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from myapp.config import ConfigError, Settings
+from myapp.config import ConfigError, Settings, load_settings
 from myapp.storage import open_storage
 
 
@@ -41,3 +41,27 @@ async def test_a_folder_that_cannot_be_made_is_named_by_its_variable(tmp_path: P
             settings(tmp_path, f"file://{tmp_path}/file/files"), signing_key=b"key"
         ):
             pass
+
+
+@pytest.mark.parametrize(
+    ("variables", "named"),
+    [
+        ({"storage_url": "s3://"}, "STORAGE_URL"),
+        ({"storage_url": "s3://Bucket"}, "STORAGE_URL"),
+        ({"storage_url": "s3://key:secret@bucket"}, "STORAGE_URL"),
+        ({"storage_url": "s3://bucket//prefix"}, "STORAGE_URL"),
+        ({"storage_url": "s3://bucket/a?b"}, "STORAGE_URL"),
+        ({"storage_url": "https://bucket"}, "STORAGE_URL"),
+        ({"s3_endpoint_url": "storage.example.com"}, "S3_ENDPOINT_URL"),
+        ({"aws_access_key_id": "key"}, "AWS_SECRET_ACCESS_KEY"),
+        ({"aws_secret_access_key": "secret"}, "AWS_ACCESS_KEY_ID"),
+    ],
+)
+def test_a_bucket_that_cannot_be_is_refused_at_once(
+    variables: dict[str, str], named: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "STORAGE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(ConfigError, match=f"^{named}") as refusal:
+        load_settings(**variables)
+    assert "secret" not in str(refusal.value)

@@ -10,7 +10,6 @@ import pytest
 from myapp.errors import NotFound, TooLarge
 from myapp.storage.base import KEY_LENGTH, ByteRange, Storage, StoredObject
 from myapp.storage.content import limited
-from myapp.storage.local import LocalStorage
 
 NASTY_KEYS = [
     "",
@@ -45,9 +44,10 @@ NASTY_KEYS = [
 ]
 
 
-@pytest.fixture
-def storage(local: LocalStorage) -> Storage:
-    return local
+@pytest.fixture(params=["local", pytest.param("s3", marks=pytest.mark.xdist_group("seaweed"))])
+def storage(request: pytest.FixtureRequest) -> Storage:
+    found: Storage = request.getfixturevalue(request.param)
+    return found
 
 
 async def stream(*chunks: bytes) -> AsyncIterator[bytes]:
@@ -151,6 +151,31 @@ class TestOpen:
         assert content == b"old" * 200_000
 
 
+class TestCopy:
+    async def test_a_copy_has_the_bytes_and_the_type_it_was_given(self, storage: Storage) -> None:
+        content = b"0123456" * 100_000
+        put = await storage.put("a", stream(content), content_type="text/plain")
+        copied = await storage.copy("a", "b/c", content_type="image/png")
+        assert (copied.key, copied.size, copied.content_type) == ("b/c", put.size, "image/png")
+        assert await stored(storage, "b/c") == copied
+        assert await read(storage, "b/c") == content
+
+    async def test_it_outlives_what_it_was_copied_from(self, storage: Storage) -> None:
+        await storage.put("a", stream(b"old"), content_type="text/plain")
+        await storage.copy("a", "b", content_type="text/plain")
+        await storage.put("a", stream(b"new"), content_type="text/plain")
+        await storage.delete("a")
+        assert await read(storage, "b") == b"old"
+
+    async def test_of_what_is_not_there_is_not_found_and_changes_nothing(
+        self, storage: Storage
+    ) -> None:
+        await storage.put("b", stream(b"old"), content_type="text/plain")
+        with pytest.raises(NotFound):
+            await storage.copy("nowhere", "b", content_type="text/plain")
+        assert await read(storage, "b") == b"old"
+
+
 class TestDelete:
     async def test_a_deleted_object_is_gone(self, storage: Storage) -> None:
         await storage.put("a", stream(b"x"), content_type="text/plain")
@@ -164,16 +189,24 @@ class TestDelete:
 
 
 class TestKeys:
-    @pytest.mark.parametrize("key", NASTY_KEYS)
-    async def test_a_nasty_key_is_refused_everywhere(self, storage: Storage, key: str) -> None:
-        with pytest.raises(ValueError, match="not a storage key"):
-            await storage.put(key, stream(b"x"), content_type="text/plain")
-        with pytest.raises(ValueError, match="not a storage key"):
-            await stored(storage, key)
-        with pytest.raises(ValueError, match="not a storage key"):
-            await storage.delete(key)
-        with pytest.raises(ValueError, match="not a storage key"):
-            await storage.url(key, expires_in=timedelta(hours=1))
+    async def test_a_nasty_key_is_refused_everywhere(self, storage: Storage) -> None:
+        await storage.put("a", stream(b"x"), content_type="text/plain")
+        for key in NASTY_KEYS:
+            await self.check_refused(storage, key)
+
+    async def check_refused(self, storage: Storage, key: str) -> None:
+        hour = timedelta(hours=1)
+        for attempt in (
+            storage.put(key, stream(b"x"), content_type="text/plain"),
+            stored(storage, key),
+            storage.delete(key),
+            storage.copy(key, "a", content_type="text/plain"),
+            storage.copy("a", key, content_type="text/plain"),
+            storage.url(key, expires_in=hour),
+            storage.upload_url(key, content_type="a/b", size=1, expires_in=hour),
+        ):
+            with pytest.raises(ValueError, match="not a storage key"):
+                await attempt
 
     async def test_a_key_may_begin_as_another_one_is(self, storage: Storage) -> None:
         for key in ("a", "a/b", "a/b/c"):

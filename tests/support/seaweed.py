@@ -38,23 +38,17 @@ class Seaweed:
         self._log = folder / "log"
         self._store: subprocess.Popen[bytes] | None = None
         self._gateway: subprocess.Popen[bytes] | None = None
-        self._store_command = [
-            *(binary, "server", "-filer", f"-dir={folder}", "-ip=127.0.0.1"),
-            *(f"-{name}.port={ports[name]}" for name in PORTS[:-1]),
-            *(f"-{name}.port.grpc={grpc[name]}" for name in PORTS[:-1]),
-            *("-master.volumeSizeLimitMB=128", "-master.telemetry=false", "-volume.max=100"),
-        ]
-        self._gateway_command = [
-            *(
-                binary,
-                "s3",
-                f"-port={ports['s3']}",
-                f"-port.grpc={grpc['s3']}",
-                "-ip.bind=127.0.0.1",
-            ),
-            *(f"-filer=127.0.0.1:{ports['filer']}.{grpc['filer']}", "-iam=false"),
-            *("-port.iceberg=0", "-port.lance=0", f"-config={folder / 'identities.json'}"),
-        ]
+        self._store_command = [binary, "server", "-filer", f"-dir={folder}", "-ip=127.0.0.1"]
+        self._store_command += [f"-{name}.port={ports[name]}" for name in PORTS[:-1]]
+        self._store_command += [f"-{name}.port.grpc={grpc[name]}" for name in PORTS[:-1]]
+        self._store_command += [f"-filer.localSocket={folder}/filer.sock", "-volume.max=100"]
+        self._store_command += ["-master.volumeSizeLimitMB=128", "-master.telemetry=false"]
+
+        self._gateway_command = [binary, "s3", f"-config={folder}/identities.json", "-iam=false"]
+        self._gateway_command += [f"-filer=127.0.0.1:{ports['filer']}.{grpc['filer']}"]
+        self._gateway_command += [f"-port={ports['s3']}", f"-port.grpc={grpc['s3']}"]
+        self._gateway_command += ["-ip.bind=127.0.0.1", f"-localSocket={folder}/s3.sock"]
+        self._gateway_command += ["-port.iceberg=0", "-port.lance=0"]
 
     def start(self) -> None:
         """Returns when it answers; to store objects may take it a moment more."""
