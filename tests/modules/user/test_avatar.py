@@ -9,6 +9,7 @@ import pytest
 from httpx import AsyncClient
 
 from myapp.config import Settings
+from myapp.registry import Features
 from tests.conftest import Headers, SignIn
 
 
@@ -93,3 +94,19 @@ class TestRemove:
 
     async def test_of_no_picture_is_no_error(self, client: AsyncClient, ada: Headers) -> None:
         assert (await client.delete("/auth/me/avatar", headers=ada)).status_code == 200
+
+
+async def test_a_picture_that_cannot_be_removed_yet_is_not_forgotten(
+    client: AsyncClient, ada: Headers, settings: Settings, features: Features
+) -> None:
+    """Storage is away as the picture is replaced; the hourly clean-up finds the old one."""
+    await client.put("/auth/me/avatar", headers=ada, content=PNG)
+    files, away = settings.data_dir / "files", settings.data_dir / "away"
+    files.rename(away)
+    assert (await client.delete("/auth/me/avatar", headers=ada)).status_code == 200
+    away.rename(files)
+    assert len(stored_files(settings)) == 1
+    for _, module in features.modules:
+        if "objects" in module.cleanups:
+            await module.cleanups["objects"]()
+    assert stored_files(settings) == []
