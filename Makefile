@@ -47,11 +47,14 @@ migrate: $(RUNTIME) ## Apply the migrations
 
 .PHONY: test
 test: $(DEVELOPMENT) ## The tests, on the embedded default
-	$(BIN)/pytest --numprocesses=$(TEST_WORKERS)
+	$(BIN)/pytest --numprocesses=$(TEST_WORKERS) --dist=loadgroup
+
+# Whatever touches a database; the rest does not differ.
+DATABASE_TESTS := tests/database tests/middleware tests/modules tests/outbox tests/test_access.py tests/test_app.py
 
 .PHONY: test-databases
-test-databases: $(DEVELOPMENT) ## The tests on SQLite, PostgreSQL and MariaDB, on this machine's servers
-	MYAPP_TEST_DATABASES=sqlite,postgres,mysql $(BIN)/pytest --numprocesses=$(TEST_WORKERS)
+test-databases: $(DEVELOPMENT) ## Those that touch a database, on this machine's PostgreSQL and MariaDB
+	MYAPP_TEST_DATABASES=postgres,mysql $(BIN)/pytest --numprocesses=$(TEST_WORKERS) --dist=loadgroup $(DATABASE_TESTS)
 
 .PHONY: check
 check: $(DEVELOPMENT) ## Format, lint, types, import contracts
