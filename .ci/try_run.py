@@ -9,22 +9,23 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
+from typing import Any
 
 PORT = 18437  # any free ports
 API = f"http://127.0.0.1:{PORT}"
 START_SECONDS = 300  # the first start installs everything
 
 
-def ask(path, *, token=None, body=None, timeout=5):
+def ask(path: str, *, token: str | None = None, body: object = None) -> Any:
     request = urllib.request.Request(API + path, data=json.dumps(body).encode() if body else None)
     request.add_header("Content-Type", "application/json")
     if token:
         request.add_header("Authorization", f"Bearer {token}")
-    with urllib.request.urlopen(request, timeout=timeout) as answer:
+    with urllib.request.urlopen(request, timeout=5) as answer:
         return json.load(answer)
 
 
-def wait_until_ready(process):
+def wait_until_ready(process: subprocess.Popen[bytes]) -> Any:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         if process.poll() is not None:
@@ -36,7 +37,7 @@ def wait_until_ready(process):
     sys.exit("make run was not ready in time")
 
 
-def main():
+def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         settings = {"PORT": str(PORT), "GRPC_PORT": str(PORT + 1), "DATA_DIR": folder}
         environment = {**os.environ, **settings}
