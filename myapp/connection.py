@@ -141,6 +141,21 @@ class Request(quart.Request):
         self.body.limit = value
 
 
+class StreamedAnswer:
+    """What is needed of a response to send it; of its head nothing remains once that is sent."""
+
+    def __init__(self, response: quart.Response) -> None:
+        self.body = response.response
+        self.timeout = response.timeout
+        self._head = make_head(response)
+
+    async def begin(self, send: ASGISendCallable) -> None:
+        """Sends the head, the first time that it is called."""
+        if self._head is not None:
+            head, self._head = self._head, None
+            await send(head)
+
+
 class Connection(ASGIHTTPConnection):
     """Carries one request to the application and its answer back."""
 
@@ -157,28 +172,30 @@ class Connection(ASGIHTTPConnection):
         body = get_whole_body(response, request.method)
         if body is None:
             request.body.give_up()
-            await self._stream(cast("quart.Response", response), receive, send)
+            answer = StreamedAnswer(cast("quart.Response", response))
+            del request, response  # a stream may last for days, and there may be thousands
+            await self._stream(answer, receive, send)
         else:
             await send(make_head(response))
             await send({"type": "http.response.body", "body": body, "more_body": False})
 
     async def _stream(
-        self, response: quart.Response, receive: ASGIReceiveCallable, send: ASGISendCallable
+        self, answer: StreamedAnswer, receive: ASGIReceiveCallable, send: ASGISendCallable
     ) -> None:
         """Sends the answer until it ends, or the client hangs up, or its time is over.
 
         Both of the latter cancel the generator where it is, so that its `finally` runs at once.
         Opening and closing the body are not cut short: a file would stay open.
         """
-        timeout = response.timeout
+        timeout = answer.timeout
         if timeout is ...:
             timeout = self.app.config["RESPONSE_TIMEOUT"]
         limit, gone = asyncio.timeout(timeout), asyncio.timeout(None)
         try:
-            async with response.response as pieces, limit, gone:
+            async with answer.body as pieces, limit, gone:
                 watcher = asyncio.create_task(expire_on_disconnect(receive, gone))
                 try:
-                    await send_pieces(response, pieces, send)
+                    await send_pieces(answer, pieces, send)
                 finally:
                     watcher.cancel()
         except TimeoutError:
@@ -200,18 +217,14 @@ async def expire_on_disconnect(receive: ASGIReceiveCallable, gone: asyncio.Timeo
 
 
 async def send_pieces(
-    response: quart.Response, pieces: AsyncIterable[str | bytes], send: ASGISendCallable
+    answer: StreamedAnswer, pieces: AsyncIterable[str | bytes], send: ASGISendCallable
 ) -> None:
     """The head waits for the first piece, so that what fails before it is an honest 500."""
-    started = False
     async for piece in pieces:
-        if not started:
-            await send(make_head(response))
-            started = True
+        await answer.begin(send)
         data = piece.encode() if isinstance(piece, str) else piece
         await send({"type": "http.response.body", "body": data, "more_body": True})
-    if not started:
-        await send(make_head(response))
+    await answer.begin(send)
 
 
 def get_whole_body(response: ResponseTypes, method: str) -> bytes | None:

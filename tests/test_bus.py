@@ -193,7 +193,7 @@ class TestLosingRedis:
         server.kill()
         began = time.monotonic()
         async with open_bus(server) as bus:
-            assert time.monotonic() - began < 0.5
+            assert time.monotonic() - began < 3
             assert not bus.connected
             heard: list[bytes] = []
             await bus.subscribe("news", heard.append)

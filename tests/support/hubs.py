@@ -72,14 +72,21 @@ class Client:
 class Process:
     """What one process of the api role has of live events."""
 
-    def __init__(self, url: str, users: dict[UUID, User], *, lease_seconds: float = 45.0) -> None:
+    def __init__(
+        self,
+        url: str,
+        users: dict[UUID, User],
+        *,
+        lease_seconds: float = 45.0,
+        bus_type: type[MessageBus] = MessageBus,
+    ) -> None:
         self.redis: Redis = Redis.from_url(
             url,
             socket_timeout=2,
             retry=Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
         )
         self.users = users
-        self.bus = MessageBus(self.redis)
+        self.bus = bus_type(self.redis)
         self.accounts = Accounts(self.bus, load=self._load)
         self.registry = CollectorRegistry()
         self.hub = Hub(
