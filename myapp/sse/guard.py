@@ -13,6 +13,8 @@ from myapp.sse.stream import Stream
 
 USERS_A_QUERY = 500
 RETRY_SECONDS = 0.5
+# The event that says why is on its way, from the outbox, as the change becomes known.
+LAST_WORD_SECONDS = 0.3
 
 LoadUsers = Callable[[Sequence[UUID]], Awaitable[Sequence[User]]]
 
@@ -57,10 +59,11 @@ class Guard:
 
     def _judge(self, user_ids: Sequence[UUID], users: Sequence[User]) -> None:
         found = {user.id: user for user in users}
+        loop = asyncio.get_running_loop()
         for user_id in user_ids:
             for stream in tuple(self._streams_of(user_id)):
                 if not may_read(found.get(user_id), as_admin=stream.reader.is_admin):
-                    stream.end()
+                    loop.call_later(LAST_WORD_SECONDS, stream.end)
 
 
 def may_read(user: User | None, *, as_admin: bool) -> bool:

@@ -4,6 +4,8 @@ They run on Redis 7 and Valkey alike. They name keys as they go, which a Redis c
 """
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -41,9 +43,24 @@ class Scripts:
         """The script's answer. Raises Unavailable when Redis cannot be asked."""
         if name not in self._known:
             self._known[name] = self._redis.register_script(read_script(name))
-        async with self._turns:
+        async with self._turns, mind_cancellation():
             try:
                 async with asyncio.timeout(ANSWER_SECONDS):
                     return await self._known[name](args=args)
             except (RedisError, OSError, TimeoutError) as error:
                 raise Unavailable("Live events are out of reach for the moment") from error
+
+
+@asynccontextmanager
+async def mind_cancellation() -> AsyncIterator[None]:
+    """Raises CancelledError at the end if one got lost inside.
+
+    Before Python 3.12 `asyncio.wait_for` swallows one that comes in the moment in which what it
+    waits for is done, and redis-py sends its commands by it. A stream whose client has gone would
+    wait for ever.
+    """
+    task = asyncio.current_task()
+    requests = task.cancelling() if task else 0
+    yield
+    if task and task.cancelling() > requests:
+        raise asyncio.CancelledError
