@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
@@ -286,12 +285,3 @@ def explain(error: ValidationError) -> str:
     if not fault["loc"]:
         return message
     return f"{str(fault['loc'][0]).upper()}: {message[0].lower()}{message[1:]}"
-
-
-def environment_of(settings: Settings) -> Mapping[str, str]:
-    """What a child process needs to come to the same settings."""
-    return {
-        name.upper(): value.get_secret_value() if isinstance(value, SecretStr) else str(value)
-        for name, value in settings.model_dump(exclude_unset=True).items()
-        if value is not None
-    }
