@@ -25,12 +25,18 @@ def routes(module: UserModule, auth: Auth) -> Blueprint:
     blueprint.delete("/auth/me/avatar")(auth.required(avatar.remove_avatar))
     blueprint.get("/users/<uuid:user_id>")(auth.required(profile.get_user))
 
-    administration = AdministrationController(module.administration, storage=module.storage)
-    blueprint.get("/admin/users")(auth.admin(administration.list_users))
-    blueprint.get("/admin/users/<uuid:user_id>")(auth.admin(administration.get_account))
-    blueprint.patch("/admin/users/<uuid:user_id>")(auth.admin(administration.change_account))
-    blueprint.delete("/admin/users/<uuid:user_id>")(auth.admin(administration.delete_account))
-    blueprint.post("/admin/users/<uuid:user_id>/restore")(
-        auth.admin(administration.restore_account)
-    )
+    blueprint.register_blueprint(administration_routes(module, auth))
+    return blueprint
+
+
+def administration_routes(module: UserModule, auth: Auth) -> Blueprint:
+    blueprint = Blueprint("administration", __name__, url_prefix="/admin/users")
+    tag_blueprint(blueprint, ["administration"])
+    controller = AdministrationController(module.administration, storage=module.storage)
+
+    blueprint.get("")(auth.admin(controller.list_users))
+    blueprint.get("/<uuid:user_id>")(auth.admin(controller.get_account))
+    blueprint.patch("/<uuid:user_id>")(auth.admin(controller.change_account))
+    blueprint.delete("/<uuid:user_id>")(auth.admin(controller.delete_account))
+    blueprint.post("/<uuid:user_id>/restore")(auth.admin(controller.restore_account))
     return blueprint
