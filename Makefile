@@ -85,11 +85,14 @@ build: $(DEVELOPMENT) ## The wheel, in dist/
 
 .PHONY: bench
 bench: $(DEVELOPMENT) ## The measurements in benchmarks/
-	$(BIN)/python benchmarks/connection.py
+	$(BIN)/python -m benchmarks.connection
+	$(BIN)/python -m benchmarks.users
+	$(BIN)/python -m benchmarks.events storm
+	$(BIN)/python -m benchmarks.events streams
 
 .PHONY: drill
 drill: $(DEVELOPMENT) ## Kill everything at random for a minute, and count what was lost
-	$(BIN)/python benchmarks/drill.py
+	$(BIN)/python -m benchmarks.drill
 
 COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --upgrade \
 	--generate-hashes --no-annotate --no-emit-index-url --custom-compile-command "make lock"
