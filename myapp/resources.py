@@ -197,7 +197,12 @@ async def prepare_schema(settings: Settings, database: Database) -> None:
     """Migrates our own SQLite file; a database of yours waits for `myapp migrate`."""
     if settings.database_url is None:
         await apply(settings)
-    elif names := await pending(database):
+        return
+    try:
+        names = await pending(database)
+    except Unavailable as error:
+        raise Unavailable("DATABASE_URL: the database does not answer") from error
+    if names:
         raise ConfigError(f"DATABASE_URL: {len(names)} migrations are pending; run: myapp migrate")
 
 

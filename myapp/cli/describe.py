@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import re
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +18,9 @@ if TYPE_CHECKING:
     from myapp.resources import Resources
 
 
+PIPE_COLUMNS = 160
+
+
 @click.command()
 @click.pass_obj
 def routes(flags: dict[str, Any]) -> None:
@@ -26,7 +31,8 @@ def routes(flags: dict[str, Any]) -> None:
     from myapp.grpc.services import build_services
 
     resources, app, features = describe(flags)
-    console = Console()
+    # A pipe has no width, and what is cut off cannot be searched for.
+    console = Console(width=None if sys.stdout.isatty() else PIPE_COLUMNS)
     console.print(table_of("HTTP", ("method", "path", "does"), http_routes(app)))
     tasks = [(task.name, task.queue, task.attempts) for task in features.tasks.tasks]
     console.print(table_of("Tasks", ("task", "queue", "attempts"), tasks))
@@ -68,10 +74,15 @@ def describe(flags: dict[str, Any]) -> tuple["Resources", "Quart", "Features"]:
 def http_routes(app: "Quart") -> list[tuple[str, str, str]]:
     """Method, path and the first line about it, by path."""
     return sorted(
-        (method, rule.rule, summary(app.view_functions[rule.endpoint].__doc__))
+        (method, path_of(rule.rule), summary(app.view_functions[rule.endpoint].__doc__))
         for rule in app.url_map.iter_rules()
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
     )
+
+
+def path_of(rule: str) -> str:
+    """`/users/{id}` for what Quart writes as `/users/<uuid:id>`."""
+    return re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule)
 
 
 def summary(docstring: str | None) -> str:

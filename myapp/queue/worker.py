@@ -214,6 +214,9 @@ class Worker:
 
     def _log_start(self) -> None:
         log.info("worker starts", worker=self.id, queues=self._queues, slots=self._concurrency)
+        known = {task.queue for task in self._registry.tasks}
+        if idle := [queue for queue in self._queues if queue not in known]:
+            log.warning("no task has these queues", queues=idle)
         for task in self._registry.tasks:
             log.info(
                 "task",

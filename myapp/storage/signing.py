@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 from myapp.errors import Forbidden
 
 PATH = "/storage"
+REFUSAL = "This link is not valid, has expired, or is for content of another size or type"
 
 
 class UrlSigner:
@@ -64,10 +65,10 @@ class UrlSigner:
     def _check(self, signature: str, method: str, key: str, expires: str, *others: str) -> int:
         wanted = self._sign(method, key, expires, *others)
         if not hmac.compare_digest(wanted.encode(), signature.encode(errors="replace")):
-            raise Forbidden("This link is not valid, or it has expired")
+            raise Forbidden(REFUSAL)
         remaining = int(expires) - self._clock()
         if remaining <= 0:
-            raise Forbidden("This link is not valid, or it has expired")
+            raise Forbidden(REFUSAL)
         return math.floor(remaining)
 
     def _sign(self, *parts: str) -> str:

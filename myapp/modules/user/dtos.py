@@ -4,13 +4,14 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 
 from myapp.database.user import EMAIL_CHARACTERS, User
 from myapp.enums import UserRole, UserStatus
 from myapp.paging import PageQuery
 from myapp.storage.base import Storage
 
+SETTABLE = (UserStatus.ACTIVE, UserStatus.SUSPENDED)
 AVATAR_URL_LIFETIME = timedelta(days=1)  # a page that stays open for a day still shows it
 
 
@@ -66,11 +67,20 @@ def without_default(schema: dict[str, Any]) -> None:
     schema.pop("default", None)
 
 
+def check_settable(status: UserStatus) -> UserStatus:
+    """An account is deleted and restored by requests of their own."""
+    if status not in SETTABLE:
+        raise ValueError(f"Input should be {' or '.join(map(repr, map(str, SETTABLE)))}")
+    return status
+
+
 class UserChanges(ProfileChanges):
     """What an administrator changes: a field that is left out stays as it is."""
 
     status: Annotated[
-        Literal[UserStatus.ACTIVE, UserStatus.SUSPENDED], Field(json_schema_extra=without_default)
+        UserStatus,
+        AfterValidator(check_settable),
+        WithJsonSchema({"type": "string", "enum": [*SETTABLE]}),
     ] = None  # type: ignore[assignment]  # left out; null itself is refused
     role: Annotated[UserRole, Field(json_schema_extra=without_default)] = None  # type: ignore[assignment]  # the same
 
