@@ -133,9 +133,18 @@ class TestDescription:
         self, myapp: MyApp, folder: Path
     ) -> None:
         shown = myapp("routes").stdout
-        for part in ("/auth/me", "cleanup:expired", "0 * * * *", "grpc.health.v1.Health"):
+        for part in (
+            "/auth/me",
+            "/users/{user_id}",
+            "cleanup:expired",
+            "0 * * * *",
+            "grpc.health.v1.Health",
+        ):
             assert part in shown
         assert not folder.exists()
+
+    def test_routes_cuts_nothing_off_in_a_pipe(self, myapp: MyApp) -> None:
+        assert "…" not in myapp("routes").stdout
 
     def test_openapi_prints_a_valid_document(self, myapp: MyApp, folder: Path) -> None:
         validate(json.loads(myapp("openapi").stdout))

@@ -371,6 +371,13 @@ class TestRecord:
         (line,) = [line for line in logs if line["event"] == "task"]
         assert (line["name"], line["queue"], line["attempts"]) == ("number:count", "default", 3)
 
+    async def test_the_start_warns_of_a_queue_that_no_task_has(self, work: Work) -> None:
+        with structlog.testing.capture_logs() as logs:
+            async with work(handled_by(do_nothing), queues=["default", "defualt"]):
+                pass
+        (line,) = [line for line in logs if line["log_level"] == "warning"]
+        assert line["queues"] == ["defualt"]
+
 
 async def do_nothing(_: JobContext, __: Payload) -> None:
     """A job that is done at once."""

@@ -105,6 +105,15 @@ class TestChange:
         assert (answer.status_code, answer.json()["code"]) == (400, "invalid_request")
         assert await User.filter(id=eve.id).values() == [before]
 
+    async def test_names_the_statuses_that_it_takes(
+        self, client: AsyncClient, root: Person, eve: Person
+    ) -> None:
+        body = {"status": "deleted"}
+        answer = await client.patch(path_of(eve), headers=root.headers, json=body)
+        assert [fault["message"] for fault in answer.json()["details"]] == [
+            "Input should be 'active' or 'suspended'"
+        ]
+
     async def test_is_refused_for_a_deleted_user(
         self, client: AsyncClient, root: Person, eve: Person
     ) -> None:
