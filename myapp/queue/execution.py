@@ -14,6 +14,7 @@ from structlog.contextvars import bound_contextvars
 
 from myapp.errors import AppError, Invalid, NotFound
 from myapp.queue.connection import RedisLink
+from myapp.queue.metrics import JobMetrics
 from myapp.queue.store import JobLost, JobStore, StoredJob
 from myapp.queue.tasks import JobContext, Registry, Retry
 
@@ -71,12 +72,19 @@ class Executor:
     """Runs jobs for all queues of a worker. `patience` bounds each wait once grace is over."""
 
     def __init__(
-        self, registry: Registry, *, worker: str, link: RedisLink, patience: float
+        self,
+        registry: Registry,
+        *,
+        worker: str,
+        link: RedisLink,
+        patience: float,
+        metrics: JobMetrics,
     ) -> None:
         self._registry = registry
         self._worker = worker
         self._link = link
         self._patience = patience
+        self._metrics = metrics
         self.running: set[Running] = set()
 
     def keys(self, queue: str) -> list[str]:
@@ -150,18 +158,22 @@ class Executor:
         if not handler.done():
             log.error("job does not heed its cancellation", seconds=seconds)
             handler.add_done_callback(lambda late: late.cancelled() or late.exception())
+            self._count(job, "put_back", seconds)
             return partial(running.store.put_back, job)
         error = asyncio.CancelledError() if handler.cancelled() else handler.exception()
         if error is None:
             log.info("job complete", seconds=seconds)
+            self._count(job, "complete", seconds)
             return partial(job.finish, Status.COMPLETE, result=handler.result())
         if running.why is Interruption.CANCELLED:
             log.info("job cancelled", seconds=seconds)
+            self._count(job, "cancelled", seconds)
             return partial(job.finish, Status.ABORTED)
         if running.why is Interruption.TIMED_OUT:
             error = TimedOut(f"took longer than {self._allowed(job):g} s")
         elif running.why:
             log.warning("job put back", why=running.why.name.lower(), seconds=seconds)
+            self._count(job, "put_back", seconds)
             return partial(running.store.put_back, job)
         return self._fail(job, error, seconds=seconds)
 
@@ -172,6 +184,7 @@ class Executor:
         trace = None if isinstance(error, FORESEEN) else error
         if isinstance(error, Unfit) or not job.retryable:
             says.error("job failed for good", exc_info=trace)
+            self._count(job, "failed", seconds)
             return partial(job.finish, Status.FAILED, error=text)
         if isinstance(error, Retry):
             job.delay = max(error.after, 0.0)
@@ -179,7 +192,13 @@ class Executor:
             task, _ = self._registry.find(job.function)
             job.delay = task.backoff.delay(job.attempts)
         says.warning("job failed", again_in=round(job.delay, 3), exc_info=trace)
+        self._count(job, "retried", seconds)
         return partial(job.retry, text)
+
+    def _count(self, job: StoredJob, outcome: str, seconds: float) -> None:
+        """Names that nobody knows are one label: whoever queues makes them up."""
+        task = job.function if job.function in self._registry.bound else "unknown"
+        self._metrics.count_attempt(task, outcome, seconds=seconds)
 
     async def _report(self, running: Running, report: Report) -> None:
         try:

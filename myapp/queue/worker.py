@@ -13,6 +13,7 @@ from signal import Signals
 from typing import ClassVar
 
 import structlog
+from prometheus_client import CollectorRegistry
 from redis.asyncio import Redis
 from saq.types import Context
 from saq.worker import Worker as SaqWorker
@@ -22,6 +23,7 @@ from myapp import __version__
 from myapp.queue.connection import RedisLink
 from myapp.queue.execution import Executor
 from myapp.queue.liveness import Membership, Timings
+from myapp.queue.metrics import JobMetrics
 from myapp.queue.store import JobStore, StoredJob
 from myapp.queue.tasks import Registry
 from myapp.until import until
@@ -137,6 +139,7 @@ class Worker:
         link: RedisLink | None = None,
         grace: float = GRACE,
         timings: Timings | None = None,
+        metrics: JobMetrics | None = None,
     ) -> None:
         self.id = str(uuid7())
         self._redis = redis
@@ -147,8 +150,13 @@ class Worker:
         self._grace = grace
         self._timings = timings or Timings()
         self._started_at = datetime.now(UTC)
+        self._metrics = metrics or JobMetrics(CollectorRegistry())
         self._executor = Executor(
-            registry, worker=self.id, link=self._link, patience=self._timings.goodbye
+            registry,
+            worker=self.id,
+            link=self._link,
+            patience=self._timings.goodbye,
+            metrics=self._metrics,
         )
         self._membership = Membership(
             redis,
@@ -194,10 +202,18 @@ class Worker:
             async with asyncio.TaskGroup() as group:
                 group.create_task(until(drained, self._membership.keep()))
                 group.create_task(until(drained, hand_on(stop, draining)))
+                group.create_task(until(drained, self._measure_queues()))
                 await asyncio.gather(*(self._serve(queue, draining) for queue in self._queues))
                 drained.set()
         finally:
             await self._membership.leave()
+
+    async def _measure_queues(self) -> None:
+        while True:
+            await self._link.persist(
+                partial(self._metrics.measure_queues, self._redis, self._queues)
+            )
+            await asyncio.sleep(self._timings.trim)
 
     async def _serve(self, queue: str, stop: asyncio.Event) -> None:
         await QueueWorker(

@@ -1,5 +1,6 @@
 """The `worker` and `scheduler` roles."""
 
+from myapp.queue.metrics import JobMetrics
 from myapp.queue.scheduler import Scheduler
 from myapp.queue.worker import Worker
 from myapp.roles.base import RoleContext
@@ -14,6 +15,7 @@ async def serve_worker(context: RoleContext) -> None:
         queues=settings.queues,
         concurrency=settings.worker_concurrency,
         link=context.resources.queue_link,
+        metrics=JobMetrics(context.resources.metrics),
         grace=context.deadline,
     )
     context.ready.set()

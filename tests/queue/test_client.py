@@ -162,7 +162,7 @@ class TestRedisAway:
         ):
             with pytest.raises(Unavailable):
                 await call
-        assert time.monotonic() - started < 1
+        assert time.monotonic() - started < 3
 
     async def test_a_server_that_hangs_is_unavailable_within_patience(
         self, server: Any, redis: Redis
@@ -174,7 +174,7 @@ class TestRedisAway:
             started = time.monotonic()
             with pytest.raises(Unavailable):
                 await queue.enqueue(IDLE, Nothing())
-            assert time.monotonic() - started < 1
+            assert time.monotonic() - started < 3
         finally:
             server.send(signal.SIGCONT)
         assert await queue.paused() == frozenset()

@@ -10,12 +10,14 @@ from typing import Any
 
 import pytest
 import structlog
+from prometheus_client import CollectorRegistry
 from redis.asyncio import Redis
 
 from myapp.queue.client import JobQueue
 from myapp.queue.connection import RedisLink
 from myapp.queue.execution import Executor
 from myapp.queue.liveness import Membership, Timings, Watch
+from myapp.queue.metrics import JobMetrics
 from myapp.queue.records import JobStatus
 from myapp.queue.store import JobStore, StoredJob
 from myapp.queue.tasks import JobContext, Payload, Task, build_registry
@@ -173,7 +175,13 @@ async def test_a_claim_that_is_answered_after_a_doubt_is_put_back_and_not_run(
 
     timings = Timings(beat=0.1, fence=5, lease=9, idle=0.1)
     link, stop = RedisLink(), asyncio.Event()
-    executor = Executor(build_registry([(SLEEP, handler)]), worker="w", link=link, patience=1)
+    executor = Executor(
+        build_registry([(SLEEP, handler)]),
+        worker="w",
+        link=link,
+        patience=1,
+        metrics=JobMetrics(CollectorRegistry()),
+    )
     membership = Membership(
         redis,
         worker="w",

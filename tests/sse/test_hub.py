@@ -352,7 +352,7 @@ class TestRedisAway:
             await one.connect(ada)
         with pytest.raises(Unavailable):
             await one.tell(ada, 1)
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < 3
         assert not client.ended
         assert one.metric("event_streams_open") == 1
 
@@ -431,7 +431,7 @@ class TestEnd:
         client = await one.connect(ada, lifetime=0.6)
         expiry = time.monotonic() + 0.6
         await until(lambda: client.ended)
-        assert 0 <= time.monotonic() - expiry < 1
+        assert 0 <= time.monotonic() - expiry < 2
 
     @pytest.mark.parametrize("status", [UserStatus.SUSPENDED, UserStatus.DELETED])
     async def test_comes_within_a_second_in_every_process(
