@@ -4,7 +4,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -186,7 +186,7 @@ class Running:
         assert not self._thread.is_alive()
 
     def close(self) -> None:
-        if self._thread.is_alive():
+        with suppress(RuntimeError):  # the loop is closed: it has ended by itself
             self.ask_to_stop()
         self.join()
 
