@@ -101,3 +101,4 @@ COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-ver
 lock: $(DEVELOPMENT) ## Resolve the newest dependencies that pyproject.toml allows
 	$(COMPILE) --group build --output-file requirements.lock
 	$(COMPILE) --group dev --constraint requirements.lock --output-file requirements-dev.lock
+	$(COMPILE) --group bench --constraint requirements.lock --output-file benchmarks/requirements.lock
