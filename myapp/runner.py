@@ -20,6 +20,7 @@ from myapp.enums import Role
 from myapp.health import Health
 from myapp.listener import bind
 from myapp.logger import configure_logging
+from myapp.processes import Presence
 from myapp.registry import build
 from myapp.resources import Resources, open_resources
 from myapp.roles.base import RoleContext, ServeRole
@@ -93,7 +94,11 @@ class Program:
         }
         if HEALTH in ports:
             contexts[HEALTH] = replace(context, sockets=ports[HEALTH], stop=drained)
-        async with make_relay(resources, context.features.tasks), asyncio.TaskGroup() as group:
+        async with (
+            Presence(resources.redis, resources.metrics, roles=self._roles),
+            make_relay(resources, context.features.tasks),
+            asyncio.TaskGroup() as group,
+        ):
             announcer = group.create_task(self._announce(contexts))
             tasks = {name: group.create_task(self._run(name, contexts[name])) for name in contexts}
             await asyncio.wait([tasks[role] for role in self._roles])

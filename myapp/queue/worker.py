@@ -2,13 +2,10 @@
 
 import asyncio
 import os
-import resource
 import socket
-import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
 from signal import Signals
 from typing import ClassVar
 
@@ -20,6 +17,7 @@ from saq.worker import Worker as SaqWorker
 from uuid_utils import uuid7
 
 from myapp import __version__
+from myapp.processes import measure_memory
 from myapp.queue.connection import RedisLink
 from myapp.queue.execution import Executor
 from myapp.queue.liveness import Membership, Timings
@@ -248,12 +246,3 @@ async def hand_on(stop: asyncio.Event, draining: asyncio.Event) -> None:
     """Apart, since a worker that is cancelled drains too, and the stop is not its to set."""
     await stop.wait()
     draining.set()
-
-
-def measure_memory() -> float:
-    """The resident memory of this process in MB; where Linux is not, its peak."""
-    statm = Path("/proc/self/statm")
-    if statm.exists():
-        return round(int(statm.read_text().split()[1]) * resource.getpagesize() / 1e6, 1)
-    unit = 1 if sys.platform == "darwin" else 1024
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6, 1)

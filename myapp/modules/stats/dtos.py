@@ -2,7 +2,9 @@
 
 from datetime import datetime
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
+
+from myapp.processes import ProcessState
 
 
 class UserNumbers(BaseModel):
@@ -26,18 +28,6 @@ class QueueNumbers(BaseModel):
     cancelled: int
 
 
-class ProcessNumbers(BaseModel):
-    """A process that runs jobs, as it described itself last."""
-
-    model_config = ConfigDict(extra="ignore")
-
-    id: str
-    role: str
-    host: str
-    pid: int
-    version: str
-
-
 class OutboxNumbers(BaseModel):
     """What was committed and is yet to be handed on, and what was set aside as unfit."""
 
@@ -56,4 +46,4 @@ class Stats(BaseModel):
     streams: int | None
     outbox: OutboxNumbers
     queues: list[QueueNumbers] | None
-    processes: list[ProcessNumbers] | None
+    processes: list[ProcessState] | None

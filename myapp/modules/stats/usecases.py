@@ -10,13 +10,8 @@ from myapp.database.outbox import OutboxRow
 from myapp.database.user import User
 from myapp.enums import UserRole, UserStatus
 from myapp.errors import Unavailable
-from myapp.modules.stats.dtos import (
-    OutboxNumbers,
-    ProcessNumbers,
-    QueueNumbers,
-    Stats,
-    UserNumbers,
-)
+from myapp.modules.stats.dtos import OutboxNumbers, QueueNumbers, Stats, UserNumbers
+from myapp.processes import read_processes
 from myapp.queue.connection import PATIENCE, within_patience
 from myapp.queue.keys import Key
 from myapp.queue.records import JobStatus
@@ -41,7 +36,7 @@ class StatsUsecase:
                     outbox=outbox,
                     streams=await self._hub.total_streams(),
                     queues=[await self._read_queue(name) for name in self._queues],
-                    processes=await self._read_processes(),
+                    processes=await read_processes(self._redis),
                 )
         except Unavailable:
             return Stats(users=users, outbox=outbox, streams=None, queues=None, processes=None)
@@ -52,14 +47,6 @@ class StatsUsecase:
             pipeline.zcard(Key.BY_STATUS % (name, status))
         numbers = await pipeline.execute()
         return QueueNumbers(name=name, **dict(zip(JobStatus, numbers, strict=True)))
-
-    async def _read_processes(self) -> list[ProcessNumbers]:
-        ids = sorted(await self._redis.smembers(Key.WORKERS))  # type: ignore[misc]  # sync or async, says redis-py
-        pipeline = self._redis.pipeline(transaction=False)
-        for worker in ids:
-            pipeline.hget(Key.WORKER % worker, "record")
-        records = await pipeline.execute() if ids else []
-        return [ProcessNumbers.model_validate_json(record) for record in records if record]
 
 
 async def read_outbox() -> OutboxNumbers:

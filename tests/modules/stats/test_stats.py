@@ -1,34 +1,30 @@
 """/admin/stats."""
 
-import asyncio
 import os
 
 from httpx import AsyncClient
 
 from myapp.cleanup import CLEANUP_EXPIRED
 from myapp.database.user import User
-from myapp.enums import UserRole, UserStatus
+from myapp.enums import Role, UserRole, UserStatus
+from myapp.processes import Presence
 from myapp.queue.tasks import Nothing
-from myapp.queue.worker import Worker
-from myapp.registry import Features
 from myapp.resources import Resources
 from tests.support.people import Person
+from tests.support.processes import wait_for_processes
 from tests.support.valkey import Valkey
 
 
 async def test_counts_users_jobs_and_processes(
-    client: AsyncClient, root: Person, resources: Resources, features: Features
+    client: AsyncClient, root: Person, resources: Resources
 ) -> None:
     await User.create(status=UserStatus.SUSPENDED)
     await User.create(status=UserStatus.DELETED, role=UserRole.ADMIN)
     await resources.jobs.enqueue(CLEANUP_EXPIRED, Nothing())
-    worker = Worker(resources.queue_redis, features.tasks, queues=["default"], concurrency=1)
-    stop = asyncio.Event()
-    async with asyncio.TaskGroup() as group:
-        group.create_task(worker.run(stop))
-        await asyncio.sleep(0.5)
+    roles = [Role.API, Role.SCHEDULER]
+    async with Presence(resources.redis, resources.metrics, roles=roles) as present:
+        await wait_for_processes(resources.redis, 1)
         answer = await client.get("/admin/stats", headers=root.headers)
-        stop.set()
     assert answer.status_code == 200
     stats = answer.json()["data"]
     assert stats["users"] == {"active": 1, "suspended": 1, "deleted": 1, "administrators": 1}
@@ -36,7 +32,8 @@ async def test_counts_users_jobs_and_processes(
     assert (low["queued"], low["failed"]) == (1, 0)
     assert (stats["streams"], stats["outbox"]["waiting"]) == (0, 0)
     [process] = stats["processes"]
-    assert (process["role"], process["pid"]) == ("worker", os.getpid())
+    assert (process["id"], process["role"]) == (present.id, "api,scheduler")
+    assert (process["pid"], process["jobs_done"]) == (os.getpid(), None)
 
 
 class TestWithoutRedis:

@@ -1,0 +1,177 @@
+"""Every running process as it describes itself: a record in Redis for whoever looks on.
+
+A record outlives its process by a few seconds at most. While Redis is away nobody is told, and
+nobody waits.
+"""
+
+import asyncio
+import os
+import resource
+import socket
+import sys
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Self
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.samples import Sample
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+from uuid_utils import uuid7
+
+from myapp import __version__
+from myapp.enums import Role
+from myapp.until import end
+
+BEAT_SECONDS = 2.0
+EXPIRY_SECONDS = 10  # then one that says nothing is gone
+GOODBYE_SECONDS = 1.0
+REDIS_FAULTS = (RedisError, OSError, TimeoutError)
+
+# SET: ids of processes. An id without a record is one that has gone.
+IDS = "myapp:processes"
+# STRING with a lifetime: one process, as JSON.
+RECORD = "myapp:process:%s"
+
+
+class ProcessState(BaseModel):
+    """A process that runs roles, as it described itself at `measured_at`, by its own clock.
+
+    `requests` (HTTP), `errors` (those answered 5xx), `jobs_done` and `jobs_failed` count from the
+    start of the process; between two looks, their difference over that of `measured_at` is a
+    rate. `streams` are open now. What its roles do not do is null. `role` is that of `--role`.
+    """
+
+    model_config = ConfigDict(extra="ignore")  # a later release may say more
+
+    id: str
+    role: str
+    roles: list[str]
+    host: str
+    pid: int
+    version: str
+    started_at: AwareDatetime
+    measured_at: AwareDatetime
+    memory_mb: float
+    requests: int | None
+    errors: int | None
+    streams: int | None
+    jobs_done: int | None
+    jobs_failed: int | None
+
+
+class Presence:
+    """Announces this process, from entry to exit."""
+
+    def __init__(
+        self,
+        redis: Redis,
+        metrics: CollectorRegistry,
+        *,
+        roles: Sequence[str],
+        beat: float = BEAT_SECONDS,
+    ) -> None:
+        self.id = str(uuid7())
+        self._redis = redis
+        self._metrics = metrics
+        self._roles = [str(role) for role in roles]
+        self._beat = beat
+        self._started_at = datetime.now(UTC)
+        self._running: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        self._running = asyncio.create_task(self._keep(), name="presence")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._running:
+            await end(self._running)
+        with suppress(*REDIS_FAULTS):
+            async with asyncio.timeout(GOODBYE_SECONDS), self._redis.pipeline() as pipeline:
+                pipeline.delete(RECORD % self.id)
+                pipeline.srem(IDS, self.id)
+                await pipeline.execute()
+
+    async def _keep(self) -> None:
+        while True:
+            with suppress(*REDIS_FAULTS):  # those who need Redis say that it is away
+                await self._announce()
+            await asyncio.sleep(self._beat)
+
+    async def _announce(self) -> None:
+        record = self.describe().model_dump_json()
+        async with self._redis.pipeline() as pipeline:
+            pipeline.set(RECORD % self.id, record, ex=EXPIRY_SECONDS)
+            pipeline.sadd(IDS, self.id)
+            await pipeline.execute()
+
+    def describe(self) -> ProcessState:
+        """This process now."""
+        return ProcessState(
+            id=self.id,
+            role="all" if len(self._roles) == len(Role) else ",".join(self._roles),
+            roles=self._roles,
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            version=__version__,
+            started_at=self._started_at,
+            measured_at=datetime.now(UTC),
+            memory_mb=measure_memory(),
+            **count_work(self._metrics, self._roles),
+        )
+
+
+async def read_processes(redis: Redis) -> list[ProcessState]:
+    """Every process that was heard of lately, the longest running first.
+
+    Raises one of REDIS_FAULTS.
+    """
+    ids = list(await redis.smembers(IDS))  # type: ignore[misc]  # sync or async, says redis-py
+    if not ids:
+        return []
+    names = [one.decode() if isinstance(one, bytes) else one for one in ids]
+    records = await redis.mget([RECORD % name for name in names])
+    if gone := [name for name, record in zip(names, records, strict=True) if record is None]:
+        await redis.srem(IDS, *gone)  # type: ignore[misc]  # one that lives after all adds itself
+    found = [ProcessState.model_validate_json(record) for record in records if record]
+    return sorted(found, key=lambda process: (process.started_at, process.id))
+
+
+def count_work(metrics: CollectorRegistry, roles: Collection[str]) -> dict[str, int | None]:
+    """What this process has done, from its own metrics; None for what its roles do not do."""
+    requests = {
+        "requests": total(metrics, "http_requests_total"),
+        "errors": total(metrics, "http_requests_total", lambda of: of["status"].startswith("5")),
+        "streams": total(metrics, "event_streams_open"),
+    }
+    jobs = {
+        "jobs_done": total(metrics, "job_attempts_total", lambda of: of["outcome"] == "complete"),
+        "jobs_failed": total(metrics, "job_attempts_total", lambda of: of["outcome"] == "failed"),
+    }
+    return {
+        **(requests if Role.API in roles else dict.fromkeys(requests)),
+        **(jobs if Role.WORKER in roles else dict.fromkeys(jobs)),
+    }
+
+
+def total(
+    metrics: CollectorRegistry,
+    name: str,
+    counts: Callable[[dict[str, str]], bool] = lambda _: True,
+) -> int:
+    """The sum of a metric's samples whose labels count."""
+    families = metrics.restricted_registry([name]).collect()
+    samples: list[Sample] = [sample for family in families for sample in family.samples]
+    return round(sum(sample.value for sample in samples if counts(sample.labels)))
+
+
+def measure_memory() -> float:
+    """The resident memory of this process in MB; where Linux is not, its peak."""
+    statm = Path("/proc/self/statm")
+    if statm.exists():
+        return round(int(statm.read_text().split()[1]) * resource.getpagesize() / 1e6, 1)
+    unit = 1 if sys.platform == "darwin" else 1024
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6, 1)
