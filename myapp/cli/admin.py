@@ -1,6 +1,5 @@
 """`myapp admin`: administrators, by their email."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -54,19 +53,11 @@ def list_administrators(flags: dict[str, Any]) -> None:
 def run(
     flags: dict[str, Any], use: Callable[["GrantUsecase", "Actor"], Awaitable[Result]]
 ) -> Result:
-    """Opens what the program holds open, also beside a server that runs, for one usecase."""
+    """One use of the usecase, by whoever sits at this terminal."""
     from myapp.audit import Actor
-    from myapp.cli.start import load
+    from myapp.cli.start import use as use_features
     from myapp.database.audit import ActorType
     from myapp.modules.user import UserModule
-    from myapp.registry import build
-    from myapp.resources import open_resources
 
-    settings = load(flags)
-
-    async def work() -> Result:
-        async with open_resources(settings) as resources:
-            grants = build(resources).get(UserModule).grants
-            return await use(grants, Actor.at_terminal(ActorType.CLI))
-
-    return asyncio.run(work())
+    actor = Actor.at_terminal(ActorType.CLI)
+    return use_features(flags, lambda features: use(features.get(UserModule).grants, actor))

@@ -1,6 +1,5 @@
 """`myapp apikey`: keys by which other services call the API."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -125,19 +124,13 @@ async def find_all(keys: "ApiKeyUsecase", _actor: "Actor") -> "list[ApiKey]":
 def run(
     flags: dict[str, Any], use: Callable[["ApiKeyUsecase", "Actor"], Awaitable[Result]]
 ) -> Result:
-    """Opens what the program holds open, also beside a server that runs, for one usecase."""
+    """One use of the usecase, by whoever sits at this terminal."""
     from myapp.audit import Actor
-    from myapp.cli.start import load
+    from myapp.cli.start import use as use_features
     from myapp.database.audit import ActorType
     from myapp.modules.api_key import ApiKeyModule
-    from myapp.registry import build
-    from myapp.resources import open_resources
 
-    settings = load(flags)
-
-    async def work() -> Result:
-        async with open_resources(settings) as resources:
-            keys = build(resources).get(ApiKeyModule).administration
-            return await use(keys, Actor.at_terminal(ActorType.CLI))
-
-    return asyncio.run(work())
+    actor = Actor.at_terminal(ActorType.CLI)
+    return use_features(
+        flags, lambda features: use(features.get(ApiKeyModule).administration, actor)
+    )

@@ -1,6 +1,5 @@
 """`myapp sync`: users brought in line with Firebase Auth."""
 
-import asyncio
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -27,24 +26,25 @@ def sync(flags: dict[str, Any], *, dry_run: bool) -> None:
     gone. A sync that was broken off goes on where it was.
     """
     with progress() as (say, step):
-        counts = asyncio.run(work(flags, dry_run=dry_run, say=say, step=step))
+        counts = run(flags, dry_run=dry_run, say=say, step=step)
     done = [f"{count} {name}" for name, count in sorted(counts.items()) if name != "seen"]
     verb = "would be: " if dry_run else ""
     click.echo(f"{counts.get('seen', 0)} seen; {verb}{', '.join(done) or 'nothing differs'}")
 
 
-async def work(flags: dict[str, Any], *, dry_run: bool, say: Say, step: Step) -> Mapping[str, int]:
-    from myapp.cli.start import load
+def run(flags: dict[str, Any], *, dry_run: bool, say: Say, step: Step) -> Mapping[str, int]:
+    from myapp.cli.start import use
     from myapp.modules.sync import SyncModule
-    from myapp.registry import build
-    from myapp.resources import open_resources
 
     def tell(change: "Change") -> None:
         say(f"{change.action.value}: {change.email or '(no email)'} {change.uid}")
 
-    async with open_resources(load(flags)) as resources:
-        usecase = build(resources).get(SyncModule).sync
-        return await usecase.run(dry_run=dry_run, on_change=tell, on_step=step)
+    return use(
+        flags,
+        lambda features: features.get(SyncModule).sync.run(
+            dry_run=dry_run, on_change=tell, on_step=step
+        ),
+    )
 
 
 @contextmanager

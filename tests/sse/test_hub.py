@@ -14,9 +14,9 @@ from myapp.database.user import User
 from myapp.enums import UserRole, UserStatus
 from myapp.errors import Forbidden, RateLimited, Unavailable
 from myapp.events import Event
+from myapp.lua import read_script
 from myapp.sse.history import KEPT_EVENTS
 from myapp.sse.keys import Key
-from myapp.sse.scripts import read_script
 from myapp.sse.stream import BUFFERED_EVENTS
 from tests.sse.conftest import StartProcess
 from tests.support.hubs import Process, until
@@ -306,7 +306,7 @@ class TestResync:
 def tell_while_blocking(url: str, user: User, numbers: Iterable[int]) -> None:
     """As another process would, while this one's loop does not get to run."""
     with redis.Redis.from_url(url) as client:
-        append = client.register_script(read_script("append"))
+        append = client.register_script(read_script("myapp.sse.scripts", "append", Key))
         for n in numbers:
             data, once = json.dumps({"n": n}), f"burst {n}"
             append(
