@@ -76,8 +76,17 @@ def redis_url(shared_valkey: Valkey) -> str:
 
 
 @pytest.fixture
-def settings(database_url: str, redis_url: str, tmp_path: Path) -> Settings:
-    return settings_for(database_url, redis_url=SecretStr(redis_url), data_dir=tmp_path)
+def changes() -> dict[str, Any]:
+    """Settings that are to differ; override this where some are."""
+    return {}
+
+
+@pytest.fixture
+def settings(
+    database_url: str, redis_url: str, tmp_path: Path, changes: dict[str, Any]
+) -> Settings:
+    url = SecretStr(redis_url)
+    return settings_for(database_url, redis_url=url, data_dir=tmp_path, **changes)
 
 
 @pytest.fixture

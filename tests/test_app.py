@@ -7,7 +7,6 @@ from typing import Any, NoReturn, cast
 import pytest
 from httpx import ASGITransport, AsyncClient
 from openapi_spec_validator import validate
-from pydantic import SecretStr
 from quart import Quart
 from quart_schema import hide
 from structlog.testing import capture_logs
@@ -24,8 +23,8 @@ ORIGIN = "https://app.example.com"
 
 
 @pytest.fixture
-def settings(settings: Settings) -> Settings:
-    return settings.model_copy(update={"cors_allowed_origins": (ORIGIN,)})
+def changes() -> dict[str, Any]:
+    return {"cors_allowed_origins": (ORIGIN,)}
 
 
 @pytest.fixture
@@ -190,8 +189,8 @@ class TestReady:
 
 class TestReadyWithoutRedis:
     @pytest.fixture
-    def settings(self, settings: Settings) -> Settings:
-        return settings.model_copy(update={"redis_url": SecretStr("unix:///nowhere/s")})
+    def redis_url(self) -> str:
+        return "unix:///nowhere/s"
 
     @pytest.fixture
     async def resources(self, settings: Settings) -> AsyncIterator[Resources]:

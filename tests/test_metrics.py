@@ -9,7 +9,6 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
 from myapp.app import create_app
-from myapp.config import Settings
 from myapp.database.api_key import Scope
 from myapp.database.connection import transaction
 from myapp.database.user import User
@@ -145,8 +144,8 @@ class TestAccess:
 
 class TestProduction:
     @pytest.fixture
-    def settings(self, settings: Settings) -> Settings:
-        return settings.model_copy(update={"app_env": Environment.PRODUCTION})
+    def changes(self) -> dict[str, Any]:
+        return {"app_env": Environment.PRODUCTION}
 
     async def test_is_closed_to_the_machine_itself(self, client: AsyncClient) -> None:
         assert (await client.get("/metrics")).status_code == 401

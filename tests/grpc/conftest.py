@@ -9,7 +9,6 @@ import pytest
 import uvloop
 from structlog.testing import capture_logs
 
-from myapp.config import Settings
 from myapp.database.api_key import Scope
 from myapp.registry import Features
 from myapp.resources import Resources
@@ -78,9 +77,9 @@ def logs(caplog: pytest.LogCaptureFixture) -> Iterator[Logs]:
 
 
 @pytest.fixture
-def settings(settings: Settings) -> Settings:
+def changes() -> dict[str, Any]:
     """Nobody balances load here: there is no need to wait before a stop."""
-    return settings.model_copy(update={"drain_seconds": 0.0})
+    return {"drain_seconds": 0.0}
 
 
 @pytest.fixture(scope="session")

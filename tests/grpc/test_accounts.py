@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from myapp.config import Rate, Settings
+from myapp.config import Rate
 from myapp.database.api_key import ApiKey, Scope
 from myapp.database.audit import AuditRecord
 from myapp.database.connection import transaction
@@ -87,8 +87,8 @@ class TestKeys:
 
 class TestRateLimit:
     @pytest.fixture
-    def settings(self, settings: Settings) -> Settings:
-        return settings.model_copy(update={"rate_limit_key": Rate(2, 3600)})
+    def changes(self) -> dict[str, Any]:
+        return {"drain_seconds": 0.0, "rate_limit_key": Rate(2, 3600)}
 
     async def test_a_key_that_calls_too_often_is_told_when_to_come_back(
         self, service: Reflected, stranger: Reflected, key: Key

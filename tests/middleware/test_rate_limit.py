@@ -7,7 +7,7 @@ import pytest
 from httpx import ASGITransport, AsyncClient
 
 from myapp.app import create_app
-from myapp.config import Rate, Settings
+from myapp.config import Rate
 from myapp.database.api_key import Scope
 from myapp.health import Health
 from myapp.middleware.rate_limit import subject_of
@@ -25,8 +25,8 @@ def rates() -> dict[str, Rate]:
 
 
 @pytest.fixture
-def settings(settings: Settings, rates: dict[str, Rate]) -> Settings:
-    return settings.model_copy(update=RATES | rates)
+def changes(rates: dict[str, Rate]) -> dict[str, Any]:
+    return RATES | rates
 
 
 class From:

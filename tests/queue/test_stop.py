@@ -92,6 +92,7 @@ async def test_a_job_that_does_not_heed_its_cancellation_is_put_back(
 async def test_nothing_new_is_taken_after_the_stop(bench: Bench, queue: JobQueue) -> None:
     await bench.start(0.5, grace=5)
     bench.stop.set()
+    await asyncio.sleep(0.2)  # until it is heard
     key = await queue.enqueue(IDLE, Nothing())
     await bench.end()
     assert (await queue.get(key)).status is JobStatus.QUEUED

@@ -3,19 +3,16 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pytest
 from httpx import AsyncClient
-from pydantic import SecretStr
 
-from myapp.config import Settings
 from myapp.database.file import StrayObject
 from myapp.modules.file import FileModule
 from myapp.registry import Features
 from tests.conftest import SignIn
 from tests.support.buckets import Place, scratch_place
-from tests.support.databases import settings_for
 from tests.support.people import Person, enter
 from tests.support.seaweed import Seaweed
 
@@ -34,11 +31,8 @@ def kind(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def settings(
-    request: pytest.FixtureRequest, kind: str, database_url: str, redis_url: str, tmp_path: Path
-) -> Settings:
-    chosen = request.getfixturevalue("place").settings if kind == "s3" else {}
-    return settings_for(database_url, redis_url=SecretStr(redis_url), data_dir=tmp_path, **chosen)
+def changes(request: pytest.FixtureRequest, kind: str) -> dict[str, Any]:
+    return request.getfixturevalue("place").settings if kind == "s3" else {}
 
 
 @pytest.fixture
