@@ -165,7 +165,7 @@ class TestLosingRedis:
         server.freeze()
         began = time.monotonic()
         async with open_bus(server) as bus:
-            assert time.monotonic() - began < 1.5
+            assert time.monotonic() - began < 2.8  # a connection is given 3
             assert not bus.connected
 
     async def test_after_a_restart_every_subscription_is_in_force_when_the_gap_is_told(

@@ -202,7 +202,7 @@ class TestAnnouncing:
             table.status[ADA] = UserStatus.SUSPENDED
             await here.announce(ADA)
             assert await status_in(here) == UserStatus.SUSPENDED
-            await until_status(there, UserStatus.SUSPENDED, within=1)
+            await until_status(there, UserStatus.SUSPENDED, within=3)
             assert told == [ADA]
 
     async def test_without_redis_it_succeeds_and_says_so_once(

@@ -317,7 +317,7 @@ class TestStatus:
         with pytest.raises(Forbidden) as here:
             await process.authenticate()
         assert here.value.error_code == code
-        assert await refusal_by(other, within=1) == code
+        assert await refusal_by(other, within=3) == code
 
     async def test_it_is_let_in_again_when_it_is_restored(
         self, process: Process, world: World
@@ -362,7 +362,7 @@ class TestWithoutRedis:
         kill_valkey()
         began = time.monotonic()
         await process.authenticate()
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 10
 
     async def test_sharing_goes_on_when_redis_is_back(
         self,

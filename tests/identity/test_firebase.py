@@ -262,13 +262,13 @@ class TestCertificates:
     async def test_the_loop_goes_on_while_they_are_fetched(
         self, provider: FirebaseProvider, google: Google, key: rsa.RSAPrivateKey
     ) -> None:
-        google.delay = 0.5
+        google.delay = 1.5
         task = asyncio.create_task(provider.verify(sign(key)))
         longest, last = 0.0, time.perf_counter()
         while not task.done():
             await asyncio.sleep(0.001)
             longest, last = max(longest, time.perf_counter() - last), time.perf_counter()
-        assert longest < 0.4  # less than what the certificates took
+        assert longest < 1.2  # less than what the certificates took
 
     @pytest.mark.parametrize(
         ("status", "body"),
@@ -315,7 +315,7 @@ class TestCertificates:
             *(provider.verify(sign(key)) for _ in range(50)), return_exceptions=True
         )
         assert {type(result) for result in results} == {Unavailable}
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 10  # one after the other they would take 50
 
     @pytest.mark.parametrize(
         ("headers", "seconds"),

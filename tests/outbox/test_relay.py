@@ -131,7 +131,7 @@ class TestHandover:
         await relay.hand_on_all()
         assert heard.types == names
 
-    async def test_comes_within_milliseconds_of_the_commit(
+    async def test_comes_with_the_commit_and_not_by_the_timer(
         self, resources: Resources, relay: Relay, heard: Heard
     ) -> None:
         async with relay:
@@ -140,7 +140,7 @@ class TestHandover:
                 await write(resources.outbox, event(f"n{number}"))
                 committed = time.monotonic()
                 await until(lambda: len(heard.events) > number)  # noqa: B023  # within the turn
-                assert heard.at[-1] - committed < 0.2  # the timer alone takes up to a second
+                assert heard.at[-1] - committed < 0.45  # the timer alone takes half a second
 
     async def test_carries_the_request_id_from_the_change_to_the_job(
         self, resources: Resources, relay: Relay

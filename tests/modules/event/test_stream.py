@@ -248,7 +248,7 @@ class TestEnd:
         async with listening(served, headers=ada.headers) as client:
             await User.filter(id=ada.id).update(status=UserStatus.SUSPENDED)
             await served.resources.accounts.announce(ada.id)
-            await until(lambda: client.ended, within=1)
+            await until(lambda: client.ended, within=3)
 
     async def test_of_a_process_comes_with_a_retry_and_soon(
         self, served: Served, ada: Person
@@ -256,7 +256,7 @@ class TestEnd:
         async with listening(served, headers=ada.headers) as client:
             served.stop.set()
             served.resources.hub.drain()
-            await until(lambda: client.ended, within=1)
+            await until(lambda: client.ended, within=3)
             assert client.parser.frames[-1].retry
 
 
@@ -301,7 +301,7 @@ class TestEverything:
         async with listening(served, "/admin/events", headers=admin.headers) as client:
             await User.filter(id=admin.id).update(role=UserRole.USER)
             await served.resources.accounts.announce(admin.id)
-            await until(lambda: client.ended, within=1)
+            await until(lambda: client.ended, within=3)
 
 
 class TestWithoutRedis:
