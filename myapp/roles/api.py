@@ -12,6 +12,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from myapp.app import create_app
 from myapp.config import Network
+from myapp.middleware.forwarding import ForwardingWitness
 from myapp.roles.base import RoleContext
 from myapp.server import serve
 
@@ -29,7 +30,12 @@ async def serve_api(context: RoleContext) -> None:
     drop_dead_clients(context.sockets)
     app = create_app(settings, context.features, context.health)
     await serve(
-        believe_proxies(cast("ASGI3Application", app), settings.trusted_proxies),
+        ForwardingWitness(
+            believe_proxies(cast("ASGI3Application", app), settings.trusted_proxies),
+            trusted=settings.trusted_proxies,
+            redis=context.resources.redis,
+            metrics=context.resources.metrics,
+        ),
         context.sockets,
         stop=context.stop,
         drain_seconds=settings.drain_seconds,
