@@ -50,7 +50,7 @@ test: $(DEVELOPMENT) ## The tests, on the embedded default
 	$(BIN)/pytest --numprocesses=$(TEST_WORKERS) --dist=loadgroup
 
 # Whatever touches a database; the rest does not differ.
-DATABASE_TESTS := tests/database tests/middleware tests/modules tests/outbox tests/test_access.py tests/test_app.py
+DATABASE_TESTS := tests/database tests/doctor tests/middleware tests/modules tests/outbox tests/test_access.py tests/test_app.py
 
 .PHONY: test-databases
 test-databases: $(DEVELOPMENT) ## Those that touch a database, on this machine's PostgreSQL and MariaDB

@@ -15,6 +15,7 @@ from myapp.cli.admin import admin
 from myapp.cli.api_keys import apikey
 from myapp.cli.database import makemigrations, migrate
 from myapp.cli.describe import openapi, routes
+from myapp.cli.doctor import doctor
 from myapp.cli.jobs import enqueue
 from myapp.cli.sync import sync
 from myapp.cli.tokens import token
@@ -70,7 +71,11 @@ def cli(context: click.Context, /, roles: list[Role], **flags: Any) -> None:
     context.exit(run(load_settings(**flags), roles))
 
 
-for command in (migrate, makemigrations, sync, token, admin, apikey, enqueue, routes, openapi):
+COMMANDS = (
+    *(migrate, makemigrations, sync, token, admin, apikey, enqueue),
+    *(doctor, routes, openapi),
+)
+for command in COMMANDS:
     cli.add_command(command)
 
 

@@ -34,7 +34,7 @@ class TestHelp:
     def test_names_every_command(self, myapp: MyApp) -> None:
         done = myapp("--help")
         assert done.returncode == 0
-        for command in ("migrate", "makemigrations", "token", "enqueue", "routes", "openapi"):
+        for command in ("migrate", "makemigrations", "token", "enqueue", "doctor", "routes"):
             assert command in done.stdout
 
     def test_loads_nothing_heavy(self, tmp_path: Path) -> None:
