@@ -57,12 +57,13 @@ test-databases: $(DEVELOPMENT) ## Those that touch a database, on this machine's
 	MYAPP_TEST_DATABASES=postgres,mysql $(BIN)/pytest --numprocesses=$(TEST_WORKERS) --dist=loadgroup $(DATABASE_TESTS)
 
 .PHONY: check
-check: $(DEVELOPMENT) ## Format, lint, types, import contracts
+check: $(DEVELOPMENT) ## Format, lint, types, import contracts, the Dockerfile
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/buf lint
+	$(BIN)/hadolint Dockerfile
 
 .PHONY: format
 format: $(DEVELOPMENT) ## Format the code and mend what the linter can
