@@ -48,6 +48,11 @@ class StreamedBody(Body):
         self._received = 0
         self._waited = 0.0
 
+    @property
+    def waited(self) -> float:
+        """The seconds that the client had us wait for it."""
+        return self._waited
+
     def open(
         self,
         receive: ASGIReceiveCallable,

@@ -7,6 +7,10 @@ import sys
 import structlog
 from structlog.typing import Processor
 
+# An answer that takes us longer is a warning: a second is what a person does not wait for gladly,
+# and many times what any route of ours needs.
+SLOW_SECONDS = 1.0
+
 # Libraries whose information is noise to an operator; their warnings are not.
 QUIET = ("aerich", "asyncio", "httpx", "saq", "tortoise", "uvicorn", "firebase_admin", "urllib3")
 
@@ -14,7 +18,8 @@ QUIET = ("aerich", "asyncio", "httpx", "saq", "tortoise", "uvicorn", "firebase_a
 def configure_logging(level: str, log_format: str) -> None:
     """Sends every log line to standard error, as text for people or as JSON for machines.
 
-    Standard output stays free for what a command prints.
+    Standard output stays free for what a command prints. Of libraries nothing below information
+    is logged: hpack's debug lines, to name one, hold the headers of every call, and so API keys.
     """
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -42,7 +47,10 @@ def configure_logging(level: str, log_format: str) -> None:
             "handlers": {
                 "stderr": {"class": "logging.StreamHandler", "formatter": "structlog"},
             },
-            "root": {"handlers": ["stderr"], "level": level.upper()},
+            "root": {
+                "handlers": ["stderr"],
+                "level": "INFO" if level == "debug" else level.upper(),
+            },
             "loggers": {name: {"level": "WARNING"} for name in QUIET},
         }
     )

@@ -16,6 +16,7 @@ from myapp.errors import Forbidden, Invalid, Unauthenticated
 from myapp.grpc.metrics import CallMetrics
 from myapp.grpc.status import to_grpc_error
 from myapp.grpc.stream import CallStream
+from myapp.logger import SLOW_SECONDS
 
 log = structlog.get_logger()
 
@@ -183,7 +184,8 @@ class Call:
 
     def _write_log(self) -> None:
         quiet = self._stream.path.startswith(QUIET_PREFIX) and self._status is Status.OK
-        write = log.debug if quiet else log.info
+        slow = self._seconds > SLOW_SECONDS and not self.streaming
+        write = log.warning if slow else log.debug if quiet else log.info
         write(
             "call",
             method=self._stream.path,

@@ -9,6 +9,7 @@ from typing import Protocol, Self
 from uuid import UUID
 
 import structlog
+from structlog.contextvars import bound_contextvars
 
 from myapp.database.outbox import OutboxKind, OutboxRow
 from myapp.errors import AppError, Unavailable
@@ -130,16 +131,17 @@ class Relay:
         """Whether the row was handed on. Raises Unavailable: then no row would fare better."""
         if row.retry_at is not None and row.retry_at > datetime.now(UTC):
             return False
-        try:
-            await self._hand_on(row)
-        except Unavailable:
-            raise
-        except Exception as error:  # noqa: BLE001  # one row's fault must not keep the others
-            await self._refuse(row, error)
-            return False
-        self._metrics.count_handover(row.kind, written_at=row.created_at.timestamp())
-        log.debug("handed on", kind=row.kind.value, name=row.name, request_id=row.request_id)
-        return True
+        with bound_contextvars(request_id=row.request_id):
+            try:
+                await self._hand_on(row)
+            except Unavailable:
+                raise
+            except Exception as error:  # noqa: BLE001  # one row's fault must not keep the others
+                await self._refuse(row, error)
+                return False
+            self._metrics.count_handover(row.kind, written_at=row.created_at.timestamp())
+            log.debug("handed on", kind=row.kind.value, name=row.name)
+            return True
 
     async def _hand_on(self, row: OutboxRow) -> None:
         if row.kind is OutboxKind.EVENT:
@@ -147,9 +149,7 @@ class Relay:
             await self._hub.publish(event, outbox_id=str(row.key))
             return
         job = self._tasks.parse(row.name, row.payload)
-        await self._jobs.enqueue(
-            *job, key=f"outbox:{row.key}", once=True, request_id=row.request_id
-        )
+        await self._jobs.enqueue(*job, key=f"outbox:{row.key}", once=True)
 
     async def _refuse(self, row: OutboxRow, error: Exception) -> None:
         """Another try later, or none: then the row stays where it is seen."""
@@ -162,7 +162,7 @@ class Relay:
             retry_at=None if last else now + pause,
             set_aside_at=now if last else None,
         )
-        says = log.bind(row=row.id, kind=row.kind.value, name=row.name, request_id=row.request_id)
+        says = log.bind(row=row.id, kind=row.kind.value, name=row.name)
         trace = None if isinstance(error, AppError) else error
         if last:
             says.error("outbox row set aside", error=str(error), exc_info=trace)

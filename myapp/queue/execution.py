@@ -23,6 +23,8 @@ log = structlog.get_logger()
 TRACEBACK_FRAMES = 8
 # How long a handler may clean up before it is cancelled once more, in seconds.
 INSIST_ON_HANDLER = 5.0
+# Of the time that a task allows: an attempt that took more is a warning, before one is cut off.
+SLOW_SHARE = 0.5
 
 Report = Callable[[], Awaitable[None]]
 
@@ -162,7 +164,7 @@ class Executor:
             return partial(running.store.put_back, job)
         error = asyncio.CancelledError() if handler.cancelled() else handler.exception()
         if error is None:
-            log.info("job complete", seconds=seconds)
+            self._log_complete(job, seconds)
             self._count(job, "complete", seconds)
             return partial(job.finish, Status.COMPLETE, result=handler.result())
         if running.why is Interruption.CANCELLED:
@@ -176,6 +178,13 @@ class Executor:
             self._count(job, "put_back", seconds)
             return partial(running.store.put_back, job)
         return self._fail(job, error, seconds=seconds)
+
+    def _log_complete(self, job: StoredJob, seconds: float) -> None:
+        allowed = self._allowed(job)
+        if allowed is not None and seconds > allowed * SLOW_SHARE:
+            log.warning("job complete", seconds=seconds, allowed=allowed)
+        else:
+            log.info("job complete", seconds=seconds)
 
     def _fail(self, job: StoredJob, error: BaseException, *, seconds: float) -> Report:
         """Another attempt by the task's policy, or the end of the job."""

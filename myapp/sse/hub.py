@@ -106,7 +106,10 @@ class Hub:
         """
         position = await self._history.append(event, outbox_id=outbox_id)
         self._metrics.published.inc()
-        return self.feeds.id_of_event(Entry(position, event))
+        event_id = self.feeds.id_of_event(Entry(position, event))
+        user_id = None if event.user_id is None else str(event.user_id)
+        log.info("event published", type=event.type, user_id=user_id, id=event_id)
+        return event_id
 
     async def open(self, reader: Reader, *, last_event_id: str | None) -> Stream:
         """A stream that goes on after the event of that id, or from now on.
