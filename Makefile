@@ -95,6 +95,23 @@ bench: $(DEVELOPMENT) ## The measurements in benchmarks/
 drill: $(DEVELOPMENT) ## Kill everything at random for a minute, and count what was lost
 	$(BIN)/python -m benchmarks.drill
 
+# Apart from .venv: what it needs itself is no part of the program.
+AUDIT := .venv/audit
+
+$(AUDIT)/bin/pip-audit: | .venv/bin/python
+	$(PYTHON) -m venv $(AUDIT)
+	$(AUDIT)/bin/python -m pip install --quiet --disable-pip-version-check pip-audit
+
+.PHONY: audit
+audit: $(AUDIT)/bin/pip-audit ## Known weaknesses of the locked dependencies, as a report
+	@$(AUDIT)/bin/pip-audit --version
+	@$(AUDIT)/bin/pip-audit --requirement requirements.lock --require-hashes --disable-pip --strict \
+		--progress-spinner off --timeout 20 >$(AUDIT)/report 2>&1; status=$$?; \
+	if [ $$status -ne 0 ] && ! grep -q "^Found .* vulnerabilit" $(AUDIT)/report; then \
+		tail -n 1 $(AUDIT)/report; \
+		echo "No report: the advisories of pypi.org cannot be had from here."; exit 1; \
+	fi; cat $(AUDIT)/report; exit $$status
+
 COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --upgrade \
 	--generate-hashes --no-annotate --no-emit-index-url --custom-compile-command "make lock"
 
