@@ -1,8 +1,11 @@
 """Logs: structlog for us and, through it, for every library that uses `logging`."""
 
+import io
 import logging
 import logging.config
 import sys
+from collections import deque
+from typing import TextIO
 
 import structlog
 from structlog.typing import Processor
@@ -15,12 +18,29 @@ SLOW_SECONDS = 1.0
 QUIET = ("aerich", "asyncio", "httpx", "saq", "tortoise", "uvicorn", "firebase_admin", "urllib3")
 
 
-def configure_logging(level: str, log_format: str) -> None:
+class LastLines(io.StringIO):
+    """Where a log goes while something else draws on the terminal: the last lines are kept."""
+
+    def __init__(self, lines: int) -> None:
+        super().__init__()
+        self._pieces: deque[str] = deque(maxlen=lines)
+
+    def write(self, text: str) -> int:
+        self._pieces.append(text)
+        return len(text)
+
+    def text(self) -> str:
+        return "".join(self._pieces)
+
+
+def configure_logging(level: str, log_format: str, *, file: TextIO | None = None) -> None:
     """Sends every log line to standard error, as text for people or as JSON for machines.
 
-    Standard output stays free for what a command prints. Of libraries nothing below information
-    is logged: hpack's debug lines, to name one, hold the headers of every call, and so API keys.
+    Standard output stays free for what a command prints; `file` is to have the lines
+    instead. Of libraries nothing below information is logged: hpack's debug lines, to name one,
+    hold the headers of every call, and so API keys.
     """
+    output = file or sys.stderr
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
@@ -31,7 +51,7 @@ def configure_logging(level: str, log_format: str) -> None:
     structlog.configure(
         processors=[*shared, *rendering],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(file=output),
         cache_logger_on_first_use=True,
     )
     formatter = {
@@ -45,7 +65,11 @@ def configure_logging(level: str, log_format: str) -> None:
             "disable_existing_loggers": False,
             "formatters": {"structlog": formatter},
             "handlers": {
-                "stderr": {"class": "logging.StreamHandler", "formatter": "structlog"},
+                "stderr": {
+                    "class": "logging.StreamHandler",
+                    "formatter": "structlog",
+                    "stream": output,
+                },
             },
             "root": {
                 "handlers": ["stderr"],

@@ -90,8 +90,11 @@ class Resources:
 
 
 @asynccontextmanager
-async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
+async def open_resources(settings: Settings, *, outside: bool = True) -> AsyncIterator[Resources]:
     """Opens everything, and closes it in reverse.
+
+    Without `outside` there is neither identity provider nor push service nor storage, which take
+    half a second to load and which no administration asks.
 
     Raises ConfigError for what cannot work with these settings, and Unavailable for a database
     that does not answer. Redis may be away: what needs it waits, or does without.
@@ -105,11 +108,10 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
             secret=secret,
             database=database,
             redis_url=await redis_address(settings, stack),
-            identity=make_identity_provider(settings),
-            directory=make_directory(settings),
-            push=make_push_provider(settings),
-            storage=await stack.enter_async_context(
-                open_storage(settings, signing_key=derive_key(secret, STORAGE_URLS))
+            others=(
+                await open_others(settings, secret, stack)
+                if outside
+                else nothing_outside(settings, secret)
             ),
         )
         stack.push_async_callback(resources.redis.aclose)
@@ -133,6 +135,34 @@ def closed_resources(settings: Settings) -> Resources:
         secret=secret,
         database=Database("sqlite", TortoiseContext()),
         redis_url="redis://",
+        others=nothing_outside(settings, secret),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Others:
+    """What others may provide: Firebase, or a bucket."""
+
+    identity: IdentityProvider
+    directory: Directory
+    push: PushProvider
+    storage: Storage
+
+
+async def open_others(settings: Settings, secret: bytes, stack: AsyncExitStack) -> Others:
+    return Others(
+        identity=make_identity_provider(settings),
+        directory=make_directory(settings),
+        push=make_push_provider(settings),
+        storage=await stack.enter_async_context(
+            open_storage(settings, signing_key=derive_key(secret, STORAGE_URLS))
+        ),
+    )
+
+
+def nothing_outside(settings: Settings, secret: bytes) -> Others:
+    """Stand-ins that are never asked, and cost nothing."""
+    return Others(
         identity=LocalProvider(secret),
         directory=AbsentDirectory("Nothing is open"),
         push=LogProvider(),
@@ -146,10 +176,7 @@ def assemble(
     secret: bytes,
     database: Database,
     redis_url: str,
-    identity: IdentityProvider,
-    directory: Directory,
-    push: PushProvider,
-    storage: Storage,
+    others: Others,
 ) -> Resources:
     """Puts the parts together; nothing connects yet."""
     redis = connect(redis_url)
@@ -177,12 +204,12 @@ def assemble(
         api_keys=KeyRing(bus, load=ApiKey.by_public_id),
         rate_limits=RateLimits(redis, bus, rates_of(settings)),
         hub=hub,
-        identity=identity,
-        directory=directory,
+        identity=others.identity,
+        directory=others.directory,
         jobs=JobQueue(queue_redis),
         outbox=Outbox(),
-        push=push,
-        storage=storage,
+        push=others.push,
+        storage=others.storage,
         metrics=metrics,
     )
 

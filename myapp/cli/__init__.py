@@ -13,6 +13,7 @@ import click
 from myapp import __version__
 from myapp.cli.admin import admin
 from myapp.cli.api_keys import apikey
+from myapp.cli.dashboard import tui
 from myapp.cli.database import makemigrations, migrate
 from myapp.cli.describe import openapi, routes
 from myapp.cli.doctor import doctor
@@ -73,7 +74,7 @@ def cli(context: click.Context, /, roles: list[Role], **flags: Any) -> None:
 
 COMMANDS = (
     *(migrate, makemigrations, sync, token, admin, apikey, enqueue),
-    *(doctor, routes, openapi),
+    *(tui, doctor, routes, openapi),
 )
 for command in COMMANDS:
     cli.add_command(command)

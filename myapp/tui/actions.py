@@ -1,0 +1,85 @@
+"""What can be done and where it leads, as data."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
+
+from myapp.audit import Actor
+from myapp.registry import Features
+
+Row = TypeVar("Row")
+
+
+class Bulk(Protocol):
+    """One action on all that match."""
+
+    def __call__(
+        self, features: Features, chosen: Any, actor: Actor, *, dry_run: bool
+    ) -> Awaitable[tuple[int, int]]:
+        """How many match and how many are done; a dry run only counts."""
+
+
+def always(_row: object) -> bool:
+    return True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Action(Generic[Row]):
+    """Something that a usecase does to a row, once it is confirmed.
+
+    The words make sentences about the target: `verb` "Retry", `effect` "will be queued again",
+    `done` "is queued again". `applies` decides whether the key does anything for this row; the
+    rule itself is the usecase's. `call` may return a sentence to show instead of `done`. `bulk`
+    does it to all that match what a view has chosen.
+    """
+
+    key: str
+    verb: str
+    effect: str
+    done: str
+    call: Callable[[Features, Row, Actor], Awaitable[object]]
+    applies: Callable[[Row], bool] = always
+    bulk: Bulk | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Field:
+    """One line of a form. `hint` says what may be written there."""
+
+    name: str
+    label: str
+    hint: str = ""
+    value: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FormAction:
+    """Something that is done to no row that is there: it asks for what it needs.
+
+    `question` confirms what was filled in, naming the effect. `call` returns what to show: a
+    sentence as a notice, or a Secret, which stays until it is closed and can be copied.
+    """
+
+    key: str
+    verb: str
+    fields: Sequence[Field]
+    question: Callable[[Mapping[str, str]], str]
+    call: Callable[[Features, Mapping[str, str], Actor], Awaitable["str | Secret"]]
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A text that is shown once, under a sentence that says what it is."""
+
+    sentence: str
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Link(Generic[Row]):
+    """Where a row leads to: another view, with a filter. A filter of None leads nowhere."""
+
+    key: str
+    name: str
+    view: str
+    filter: Callable[[Row], str | None]

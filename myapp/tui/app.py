@@ -1,0 +1,179 @@
+"""The frame: tabs, header, banner, footer, and the way from view to view and back."""
+
+from collections.abc import Iterable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import ClassVar
+
+from textual import on
+from textual.app import App, ComposeResult, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+from textual.widgets import ContentSwitcher, Footer, Static, Tab, Tabs
+
+from myapp.errors import AppError, Unavailable
+from myapp.tui.desk import Desk
+from myapp.tui.dialogs import Help
+from myapp.tui.themes import SIXTEEN
+from myapp.tui.view import Place, View
+from myapp.tui.views.jobs import JobsView
+from myapp.tui.wording import plain
+
+# In the order of their keys. Adding a view is a file in views/ and its name here.
+VIEWS: Sequence[type[View]] = (JobsView,)
+
+
+class Dashboard(App[None]):
+    """The whole of it, over a desk."""
+
+    TITLE = "myapp"
+    CSS_PATH: ClassVar[str] = str(Path(__file__).with_name("app.tcss"))
+    ENABLE_COMMAND_PALETTE = True
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "back", "Back", show=False),
+        Binding("r", "refresh_view", "Refresh", show=False),
+        Binding("t", "change_theme", "Theme", show=False),
+        Binding("colon", "command_palette", "Commands", key_display=":"),
+        Binding("question_mark", "help", "Help", key_display="?"),
+        Binding("q", "quit", "Quit"),
+    ]
+
+    def __init__(self, desk: Desk, *, views: Sequence[type[View]] = VIEWS) -> None:
+        super().__init__()
+        self.desk = desk
+        self._views = {view.NAME: view for view in views}
+        self._trail: list[Place] = []
+        self._view: View | None = None
+        self._naming = False  # what is away, which takes its time
+        self._failing: set[View] = set()
+        self._away: dict[View, str] = {}
+        self.register_theme(SIXTEEN)
+        for view in views:
+            self.bind(view.KEY, f"show('{view.NAME}')", description=view.TITLE, show=False)
+
+    def compose(self) -> ComposeResult:
+        mode = "  READ-ONLY" if self.desk.readonly else ""
+        yield Static(plain(f"myapp  {self.desk.connected_to}{mode}"), id="header", markup=False)
+        yield Tabs(
+            *(Tab(f"{view.KEY} {view.TITLE}", id=name) for name, view in self._views.items()),
+            id="views",
+        )
+        yield Static(id="banner", markup=False)
+        yield ContentSwitcher(id="pages")
+        yield Footer(show_command_palette=False, compact=True)
+
+    async def on_mount(self) -> None:
+        self.query_one("#views", Tabs).can_focus = False
+        await self.go_to(Place(next(iter(self._views))))
+
+    @property
+    def view(self) -> View:
+        """The one that is shown."""
+        assert self._view is not None  # noqa: S101  # there is one from the first moment on
+        return self._view
+
+    async def show(self, view: str, filter: str = "") -> None:  # noqa: A002  # what it is
+        """Goes to a view; Esc comes back to where this was asked for."""
+        if view not in self._views:
+            self.notify(f"There is no view of {view}", severity="warning", markup=False)
+            return
+        place = Place(view, filter)
+        if place != self.view.where():
+            self._trail.append(self.view.where())
+            await self.go_to(place)
+
+    async def go_to(self, place: Place) -> None:
+        base = self.screen_stack[0]
+        pages = base.query_one("#pages", ContentSwitcher)
+        if not pages.query(f"#{place.view}"):
+            await pages.add_content(self._views[place.view](self.desk))
+        pages.current = place.view
+        self._view = pages.query_one(f"#{place.view}", View)
+        self._failing.clear()  # the view that is shown now will say what it misses
+        self._away.clear()
+        self._show_banner()
+        base.query_one("#views", Tabs).active = place.view
+        self.view.go_to(place)
+        self.view.focus_first()
+        self.view.wake()
+
+    async def action_show(self, view: str) -> None:
+        """To a view as it was left."""
+        if view != self.view.NAME:
+            self._trail.append(self.view.where())
+            pages = self.screen_stack[0].query(f"#pages > #{view}")
+            await self.go_to(pages.first(View).where() if pages else Place(view))
+
+    async def action_back(self) -> None:
+        if not self.view.step_back() and self._trail:
+            await self.go_to(self._trail.pop())
+
+    def action_refresh_view(self) -> None:
+        self.view.wake()
+
+    def action_help(self) -> None:
+        # What the view itself can do comes first, what every list does later.
+        active = sorted(
+            self.screen.active_bindings.values(),
+            key=lambda binding: not isinstance(binding.node, View),
+        )
+        self.push_screen(Help(self.view.TITLE, self.view.NOTES, active))
+
+    @on(Tabs.TabActivated, "#views")
+    async def _show_tab(self, event: Tabs.TabActivated) -> None:
+        """For a click: where a view was shown otherwise, its tab only follows."""
+        if self._view and event.tab.id == event.tabs.active != self._view.NAME:
+            await self.action_show(event.tabs.active)
+
+    @on(View.Jumped)
+    async def _jump(self, event: View.Jumped) -> None:
+        await self.show(event.view, event.filter_text)
+
+    @on(View.Reported)
+    def _note_outage(self, event: View.Reported) -> None:
+        if not isinstance(event.error, Unavailable):
+            self._failing.discard(event.view)
+            if self._away.pop(event.view, None):
+                self._show_banner()
+            return
+        self._failing.add(event.view)
+        if event.view not in self._away:
+            self._away[event.view] = event.error.text
+            self._show_banner()
+        if not self._naming:
+            self._naming = True
+            self.run_worker(self._name_outage(event.view, event.error), group="outage")
+
+    async def _name_outage(self, view: View, error: AppError) -> None:
+        words = await self.desk.find_what_is_away() or error.text
+        self._naming = False
+        if view in self._failing:  # it may be well again meanwhile
+            self._away[view] = words
+            self._show_banner()
+
+    def _show_banner(self) -> None:
+        banner = self.screen_stack[0].query_one("#banner", Static)
+        words = sorted(set(self._away.values()))
+        banner.update(f"{'; '.join(words)}. What you see may be old; trying again")
+        banner.set_class(bool(words), "-shown")
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """Every view and every action; those of another view lead to it first."""
+        for name, view in self._views.items():
+            go = partial(self.action_show, name)
+            yield SystemCommand(f"Go to {view.TITLE}", f"Key {view.KEY}", go)
+            for binding in view.BINDINGS:
+                if isinstance(binding, Binding) and binding.description:
+                    words = f"{view.TITLE}: {binding.description}"
+                    act = partial(self.act_in, name, binding.action)
+                    yield SystemCommand(words, f"Key {binding.key}", act)
+        yield SystemCommand("Help", "The keys of this view", self.action_help)
+        yield SystemCommand("Refresh", "Read everything anew", self.action_refresh_view)
+        yield from super().get_system_commands(screen)
+
+    async def act_in(self, view: str, action: str) -> None:
+        """Does it there; in a view that is not in sight nobody knows yet to which row."""
+        if view == self.view.NAME:
+            await self.run_action(action, default_namespace=self.view)
+        else:
+            await self.action_show(view)

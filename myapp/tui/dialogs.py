@@ -1,0 +1,126 @@
+"""Questions, and what is shown until it is closed."""
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import ActiveBinding, Binding, BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.screen import ModalScreen
+from textual.widgets import Button, Input, Label, Static
+
+from myapp.tui.actions import Field, Secret
+from myapp.tui.wording import facts, printable
+
+YES, NO = "yes", "no"
+
+
+class Confirm(ModalScreen[bool]):
+    """A question that names a target and what becomes of it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("y", "answer(True)", "Yes"),
+        Binding("n,escape", "answer(False)", "No"),
+        Binding("left,right,h,l", "app.focus_next", "Other answer", show=False),
+    ]
+
+    def __init__(self, question: str, *, verb: str) -> None:
+        super().__init__()
+        self._question = question
+        self._verb = verb
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog"):
+            yield Static(printable(self._question), markup=False, id="question")
+            with Horizontal(classes="answers"):
+                # What Enter does by itself has to be harmless.
+                yield Button("No (n)", id=NO)
+                yield Button(f"{self._verb} (y)", id=YES, variant="error")
+
+    def on_button_pressed(self, event: Button.Pressed) -> None:
+        self.dismiss(event.button.id == YES)
+
+    def action_answer(self, answer: bool) -> None:  # noqa: FBT001  # Textual hands over the binding's own
+        self.dismiss(answer)
+
+
+class Form(ModalScreen[Mapping[str, str] | None]):
+    """Asks for some lines of text; None when it is given up."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "give_up", "Give up")]
+
+    def __init__(self, title: str, fields: Sequence[Field]) -> None:
+        super().__init__()
+        self._title = title
+        self._fields = fields
+
+    def compose(self) -> ComposeResult:
+        with VerticalScroll(classes="dialog", can_focus=False):
+            yield Label(self._title, markup=False, classes="title")
+            for field in self._fields:
+                yield Label(field.label, markup=False)
+                yield Input(field.value, placeholder=field.hint, id=field.name, compact=True)
+            yield Static("Enter goes on, Esc gives up", classes="hint")
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """From each field to the next, and from the last to the answer."""
+        if event.input.id == self._fields[-1].name:
+            self.dismiss(
+                {
+                    each.name: self.query_one(f"#{each.name}", Input).value.strip()
+                    for each in self._fields
+                }
+            )
+        else:
+            self.focus_next(Input)
+
+    def action_give_up(self) -> None:
+        self.dismiss(None)
+
+
+class ShowSecret(ModalScreen[None]):
+    """What is shown this once, until it is closed."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("y", "copy", "Copy"),
+        Binding("escape,enter", "dismiss", "Close"),
+    ]
+
+    def __init__(self, secret: Secret) -> None:
+        super().__init__()
+        self._secret = secret
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog"):
+            yield Static(self._secret.sentence, markup=False)
+            yield Static(self._secret.text, markup=False, id="secret")
+            yield Static("y copies it, Esc closes: it is not shown again", classes="hint")
+
+    def action_copy(self) -> None:
+        self.app.copy_to_clipboard(self._secret.text)
+        self.notify("Copied")
+
+
+class Help(ModalScreen[None]):
+    """The keys that do something where it was asked for."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,question_mark,q,enter", "dismiss", "Close")
+    ]
+
+    def __init__(self, title: str, notes: str, active: Sequence[ActiveBinding]) -> None:
+        super().__init__()
+        self._title = title
+        self._notes = notes
+        self._active = active
+
+    def compose(self) -> ComposeResult:
+        keys: dict[str, list[str]] = {}
+        for _, binding, enabled, _ in self._active:
+            if enabled and binding.description:
+                shown = self.app.get_key_display(binding)
+                keys.setdefault(binding.description, []).append(shown)
+        with VerticalScroll(classes="dialog tall"):
+            yield Label(self._title, markup=False, classes="title")
+            yield Static(self._notes, markup=False, classes="hint")
+            yield Static(facts((" ".join(names), words) for words, names in keys.items()))

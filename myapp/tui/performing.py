@@ -1,0 +1,156 @@
+"""Doing what an action says: asked first, told afterwards, and never while reading only."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from typing import Any, TypeVar
+
+from textual.app import App
+
+from myapp.errors import AppError
+from myapp.tui.actions import Action, Bulk, FormAction, Secret
+from myapp.tui.desk import Desk
+from myapp.tui.dialogs import Confirm, Form, ShowSecret
+from myapp.tui.wording import count, plain
+from myapp.until import end
+
+COUNT_SECONDS = 1.0
+FAULTS_SHOWN = 3
+
+T = TypeVar("T")
+Progress = Callable[[int, int], None]
+
+
+class Performer:
+    """Performs for one view. Its methods wait for people: call them in a worker of Textual's."""
+
+    def __init__(
+        self, app: App[Any], desk: Desk, *, noun: tuple[str, str], progress: Progress
+    ) -> None:
+        """`noun` is singular and plural; `progress` is told how many of how many are done."""
+        self._app = app
+        self._desk = desk
+        self._noun = noun
+        self._progress = progress
+
+    async def on_rows(self, action: Action[Any], rows: Sequence[tuple[str, Any]]) -> bool:
+        """Does it to these rows, named so, after asking once; whether the answer was yes."""
+        fit = [(name, row) for name, row in rows if action.applies(row)]
+        if not self._may_act() or not rows:
+            return False
+        if not fit:
+            these = f"{self._noun[0]} {rows[0][0]}" if len(rows) == 1 else f"the {self._noun[1]}"
+            self._say(f"{action.verb} does not apply to {these} now", "warning")
+        elif await self._ask(self._question(action, fit, len(rows)), action.verb):
+            await self._do(action, fit)
+            return True
+        return False
+
+    async def on_all(self, action: Action[Any], chosen: Any, *, words: str) -> bool:
+        """Does it to all that match, after counting them; whether the answer was yes.
+
+        `words` say what matches.
+        """
+        if not self._may_act():
+            return False
+        if action.bulk is None:
+            self._say(f"{action.verb} is for single {self._noun[1]} only", "warning")
+            return False
+        bulk, desk = action.bulk, self._desk
+        counted = await self._try(bulk(desk.features, chosen, desk.actor, dry_run=True))
+        if counted is None:
+            return False
+        matched = counted[0]
+        question = (
+            f"{action.verb} all {count(matched, *self._noun)} that it applies to, of {words}?\n\n"
+            f"Each {action.effect}."
+        )
+        if not matched:
+            self._say(f"{action.verb} applies to none of {words}", "warning")
+        elif await self._ask(question, f"{action.verb} {matched:,}"):
+            await self._do_all(bulk, action.done, chosen, matched)
+            return True
+        return False
+
+    async def by_form(self, action: FormAction) -> None:
+        """Asks for what it needs, asks again whether to do it, and shows what came of it."""
+        if not self._may_act():
+            return
+        values = await self._app.push_screen_wait(Form(action.verb, action.fields))
+        if values is None or not await self._ask(action.question(values), action.verb):
+            return
+        desk = self._desk
+        outcome = await self._try(action.call(desk.features, values, desk.actor))
+        if isinstance(outcome, Secret):
+            await self._app.push_screen_wait(ShowSecret(outcome))
+        elif outcome is not None:
+            self._say(outcome)
+
+    def _question(self, action: Action[Any], fit: Sequence[tuple[str, Any]], asked: int) -> str:
+        if asked == 1:
+            return f"{action.verb} {self._noun[0]} {fit[0][0]}?\n\nIt {action.effect}."
+        some = f"{len(fit)} of the {asked}" if len(fit) < asked else f"the {asked}"
+        return f"{action.verb} {some} marked {self._noun[1]}?\n\nEach {action.effect}."
+
+    async def _do(self, action: Action[Any], rows: Sequence[tuple[str, Any]]) -> None:
+        faults: list[str] = []
+        outcome: object = None
+        for number, (name, row) in enumerate(rows):
+            self._progress(number, len(rows))
+            try:
+                outcome = await action.call(self._desk.features, row, self._desk.actor)
+            except AppError as error:
+                faults.append(f"{self._noun[0]} {name}: {error.text}")
+        self._progress(len(rows), len(rows))
+        for fault in faults[:FAULTS_SHOWN]:
+            self._say(fault, "error")
+        done = len(rows) - len(faults)
+        if done and len(rows) == 1:
+            said = outcome if isinstance(outcome, str) else f"{rows[0][0]} {action.done}"
+            self._say(said)
+        elif len(rows) > 1:
+            self._say(f"{done} of {len(rows)} {self._noun[1]}: each {action.done}")
+
+    async def _do_all(self, bulk: Bulk, done_words: str, chosen: Any, matched: int) -> None:
+        desk = self._desk
+        self._progress(0, matched)
+        counting = asyncio.create_task(self._count_down(bulk, chosen, matched))
+        try:
+            ended = await self._try(bulk(desk.features, chosen, desk.actor, dry_run=False))
+        finally:
+            await end(counting)
+            self._progress(matched, matched)
+        if ended is None:
+            return
+        total, done = ended
+        rest = f"; the other {total - done:,} follow as the task jobs:bulk" if done < total else ""
+        self._say(f"{count(done, *self._noun)}: each {done_words}{rest}")
+
+    async def _count_down(self, bulk: Bulk, chosen: Any, matched: int) -> None:
+        """Shows how far it has come, by how many are left."""
+        desk = self._desk
+        while True:
+            await asyncio.sleep(COUNT_SECONDS)
+            with suppress(AppError):
+                left, _ = await bulk(desk.features, chosen, desk.actor, dry_run=True)
+                self._progress(max(matched - left, 0), matched)
+
+    def _may_act(self) -> bool:
+        if self._desk.readonly:
+            self._say("Nothing can be changed: the dashboard runs with --readonly", "warning")
+        return not self._desk.readonly
+
+    async def _ask(self, question: str, verb: str) -> bool:
+        return await self._app.push_screen_wait(Confirm(question, verb=verb))
+
+    async def _try(self, asked: Awaitable[T]) -> T | None:
+        """What a usecase answers; its errors become notices."""
+        try:
+            return await asked
+        except AppError as error:
+            details = "; ".join(f"{fault.field} {fault.message}" for fault in error.details)
+            self._say(f"{error.text}: {details}" if details else error.text, "error")
+            return None
+
+    def _say(self, text: str, severity: Any = "information") -> None:
+        self._app.notify(plain(text), severity=severity, markup=False)

@@ -1,0 +1,371 @@
+"""A view that is a list: its table, marks, filter, detail, and what is done to its rows."""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Generic, TypeVar
+
+from rich.console import RenderableType
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.widget import Widget
+from textual.widgets import Input, Static
+
+from myapp.errors import AppError, NotFound
+from myapp.tui.columns import Column
+from myapp.tui.desk import Desk
+from myapp.tui.filters import Filter
+from myapp.tui.paged_table import PagedTable
+from myapp.tui.view import Place, View
+from myapp.tui.window import PAGE_ROWS, Found, RowWindow, pages_of
+from myapp.tui.wording import Cell, count, plain
+
+Row = TypeVar("Row")
+
+
+@dataclass(frozen=True, slots=True)
+class Detail(Generic[Row]):
+    """What Enter opens: the row as it is now, and all there is to say of it."""
+
+    row: Row
+    body: RenderableType
+
+
+class DetailPane(VerticalScroll):
+    """Scrolls like the list does."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("j", "scroll_down", "Down", show=False),
+        Binding("k", "scroll_up", "Up", show=False),
+    ]
+
+
+class TableView(View, Generic[Row]):
+    """Rows by pages. FIELDS are what `/` takes as `name:value`; the rest of it is `filter.text`."""
+
+    COLUMNS: ClassVar[Sequence[Column]]
+    FIELDS: ClassVar[Sequence[str]] = ()
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "open", "Open"),
+        Binding("slash", "filter", "Filter", key_display="/"),
+        Binding("space", "mark", "Mark", show=False),
+        Binding("asterisk", "mark_all", "Mark all that match", key_display="*", show=False),
+        Binding("y", "copy", "Copy", show=False),
+    ]
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__(desk)
+        self.filter = Filter()
+        self.marks: dict[str, Row] = {}
+        self.all_marked = False
+        self.opened: Detail[Row] | None = None
+        self._opening: str | None = None
+        self._loaded = False
+        self._fault: AppError | None = None
+        self._progress = ""
+        self._window: RowWindow[Row] = RowWindow(self.key_of)
+        self.table = PagedTable(self.COLUMNS, draw=self._draw, is_marked=self._is_marked)
+        self._body = Static(markup=False)
+        self._pane = DetailPane(self._body, classes="detail")
+        self._input = Input(placeholder=self._filter_hint(), classes="filter", compact=True)
+        self._status = Static(markup=False, classes="status")
+
+    @abstractmethod
+    async def load(self, page: int, per_page: int) -> Found[Row]:
+        """One page, from 1, of what matches `self.filter`."""
+
+    @abstractmethod
+    def key_of(self, row: Row) -> str:
+        """What stays the same of a row whatever happens to it; `y` copies it."""
+
+    @abstractmethod
+    def cells(self, row: Row) -> Sequence[Cell]:
+        """One cell for each of COLUMNS."""
+
+    def name_of(self, row: Row) -> str:
+        """How a question names the row."""
+        return self.key_of(row)
+
+    async def describe(self, key: str) -> Detail[Row] | None:
+        """Reads a row for its detail, None for a list without any. Raises NotFound."""
+
+    def chosen(self) -> Any:
+        """What the bulk of an action takes for a filter."""
+        return self.filter
+
+    def compose_above(self) -> Sequence[Widget]:
+        """What stands above the table. What is of the class "above" makes room for a detail."""
+        return ()
+
+    def compose(self) -> ComposeResult:
+        yield from self.compose_above()
+        yield self.table
+        yield self._pane
+        yield self._input
+        yield self._status
+
+    # What is read.
+
+    async def refresh_view(self) -> None:
+        if self._opening is None:
+            await self._load_rows()
+        else:
+            await self._load_detail(self._opening)
+
+    async def _load_rows(self) -> None:
+        asked = self.filter
+        places = {*self.table.looked_at, self.table.cursor}
+        pages, total = await self._fetch(pages_of(places))
+        if (key := self._cursor_key()) and not self._holds(pages, key):
+            # It may have moved by as many places as there are more rows, or a page or so.
+            cursor = self.table.cursor
+            near = pages_of([cursor + total - self._window.total])
+            near |= pages_of([cursor - PAGE_ROWS, cursor, min(cursor + PAGE_ROWS, total - 1)])
+            more, total = await self._fetch(near - set(pages), total)
+            pages |= more
+        if asked is not self.filter:
+            return  # for another question; it has been woken for the new one
+        key = self._cursor_key()
+        self._window.hold(pages, total)
+        self._loaded = True
+        place = self._window.place_of(key) if key else None
+        self.table.place(total=total, cursor=self.table.cursor if place is None else place)
+        self.marks.update({mark: row for mark, row in self._rows().items() if mark in self.marks})
+        self.rows_loaded()
+        self._load_what_is_looked_at()
+
+    async def _fetch(
+        self, numbers: set[int], total: int = 0
+    ) -> tuple[dict[int, Sequence[Row]], int]:
+        pages: dict[int, Sequence[Row]] = {}
+        for number in sorted(numbers):
+            found = await self.load(number, PAGE_ROWS)
+            pages[number], total = found.rows, found.total
+        return pages, total
+
+    def _holds(self, pages: dict[int, Sequence[Row]], key: str) -> bool:
+        return any(self.key_of(row) == key for rows in pages.values() for row in rows)
+
+    async def _load_detail(self, key: str) -> None:
+        try:
+            detail = await self.describe(key)
+        except NotFound as error:
+            self.notify(plain(error.text), severity="warning", markup=False)
+            detail = None
+        if key != self._opening:
+            return
+        if detail is None:
+            self._close()
+            return
+        self.opened = detail
+        self._body.update(detail.body)
+        self.add_class("-opened")
+        self.show_status()
+
+    async def report(self, error: AppError | None) -> None:
+        self._fault = error
+        self.show_status()
+        await super().report(error)
+
+    def rows_loaded(self) -> None:
+        """Called after each load of rows."""
+
+    # What is shown.
+
+    def rows_in_memory(self) -> Sequence[Row]:
+        return list(self._rows().values())
+
+    def _rows(self) -> dict[str, Row]:
+        return {self.key_of(row): row for rows in self._window.pages.values() for row in rows}
+
+    def _draw(self, place: int) -> Sequence[Cell] | None:
+        row = self._window.row(place)
+        return None if row is None else self.cells(row)
+
+    def _is_marked(self, place: int) -> bool:
+        row = self._window.row(place)
+        return self.all_marked or (row is not None and self.key_of(row) in self.marks)
+
+    def show_status(self) -> None:
+        parts = []
+        if self.opened:
+            parts.append(f"{self.NOUN[0]} {self.name_of(self.opened.row)}")
+        elif self._loaded:
+            parts.append(count(self._window.total, *self.NOUN))
+        else:
+            parts.append("loading…")
+        if typed := str(self.filter):
+            parts.append(f"filter: {typed}")
+        if self.all_marked:
+            parts.append("all that match are marked")
+        elif self.marks:
+            parts.append(f"{len(self.marks):,} marked")
+        if self._fault:
+            parts.append(self._fault.text)
+        if self._progress:
+            parts.append(self._progress)
+        self._status.update(plain(" · ".join(parts)))
+
+    def show_progress(self, done: int, total: int) -> None:
+        self._progress = f"{done:,} of {total:,} done" if done < total else ""
+        self.show_status()
+
+    def _filter_hint(self) -> str:
+        return " ".join([*(f"{name}:…" for name in self.FIELDS), "text"])
+
+    # What people do.
+
+    @property
+    def current(self) -> Row | None:
+        """The row that is open, or under the cursor."""
+        return self.opened.row if self.opened else self._window.row(self.table.cursor)
+
+    def _cursor_key(self) -> str | None:
+        row = self._window.row(self.table.cursor)
+        return None if row is None else self.key_of(row)
+
+    def targets(self) -> list[Row]:
+        """What an action is for: what is open, or what is marked, or the cursor's row."""
+        if self.marks and not self.opened:
+            return list(self.marks.values())
+        return [] if self.current is None else [self.current]
+
+    @on(PagedTable.Looked)
+    def _load_what_is_looked_at(self) -> None:
+        if self._window.misses([*self.table.looked_at, self.table.cursor]):
+            self._freshness.wake()
+
+    @on(PagedTable.Chosen)
+    def action_open(self) -> None:
+        if self.current is not None and not self.opened:
+            self.open(self.key_of(self.current))
+
+    def open(self, key: str) -> None:
+        self._opening = key
+        self._pane.scroll_home(animate=False)
+        self._pane.focus()
+        self._freshness.wake()
+
+    def _close(self) -> None:
+        self._opening = self.opened = None
+        self.remove_class("-opened")
+        self.table.focus()
+        self.show_status()
+        self._freshness.wake()
+
+    def action_mark(self) -> None:
+        if (row := self.current) is None or self.opened:
+            return
+        key = self.key_of(row)
+        if self.marks.pop(key, None) is None:
+            self.marks[key] = row
+        self.all_marked = False
+        self.table.action_move(1)
+        self.table.refresh()
+        self.show_status()
+
+    def action_mark_all(self) -> None:
+        """All that match, also those that nobody has seen: an action then counts them first."""
+        self.all_marked = not self.all_marked
+        self.marks.clear()
+        self.table.refresh()
+        self.show_status()
+
+    def action_copy(self) -> None:
+        if self.current is not None:
+            key = self.key_of(self.current)
+            self.app.copy_to_clipboard(key)
+            self.notify(f"Copied {plain(key)}", markup=False)
+
+    def action_perform(self, key: str) -> None:
+        """Where several actions share a key, the first that applies is meant."""
+        self.run_worker(self._perform(key), group="actions")
+
+    async def _perform(self, key: str) -> None:
+        of_key = [action for action in self.ACTIONS if action.key == key]
+        rows = self.targets()
+        fitting = [action for action in of_key if any(map(action.applies, rows))]
+        action = (fitting or of_key)[0]
+        try:
+            if self.all_marked and not self.opened:
+                words = f"those that match {self.filter}" if str(self.filter) else "all there are"
+                done = await self.performer.on_all(action, self.chosen(), words=words)
+            else:
+                named = [(self.name_of(row), row) for row in rows]
+                done = await self.performer.on_rows(action, named)
+        except AppError as error:  # of a filter that makes no sense
+            self.notify(plain(error.text), severity="error", markup=False)
+            return
+        if done and not self.opened:
+            self._unmark()
+        self.wake()
+
+    def _unmark(self) -> None:
+        self.marks.clear()
+        self.all_marked = False
+        self.table.refresh()
+        self.show_status()
+
+    def action_follow(self, number: int) -> None:
+        link = self.LINKS[number]
+        wanted = None if self.current is None else link.filter(self.current)
+        if wanted is None:
+            self.notify(f"{link.name}: there is none for this {self.NOUN[0]}", markup=False)
+        else:
+            self.post_message(self.Jumped(link.view, wanted))
+
+    def action_filter(self) -> None:
+        if self.opened:
+            self._close()
+        self._input.value = str(self.filter)
+        self.add_class("-filtering")
+        self._input.focus()
+
+    @on(Input.Submitted, ".filter")
+    def _apply(self, event: Input.Submitted) -> None:
+        event.stop()
+        self.set_filter(Filter.parse(event.value, self.FIELDS))
+        self._end_filtering()
+
+    def _end_filtering(self) -> None:
+        self.remove_class("-filtering")
+        self.table.focus()
+
+    def set_filter(self, wanted: Filter) -> None:
+        """Begins at the top of what matches. Marks are gone: nobody acts on what is not shown."""
+        self.filter = wanted
+        self.all_marked = False
+        self.marks.clear()
+        self._window.hold({}, 0)
+        self._loaded = False
+        self.table.place(total=0, cursor=0)
+        self.show_status()
+        self._freshness.wake()
+
+    def focus_first(self) -> None:
+        (self._pane if self._opening else self.table).focus()
+
+    def where(self) -> Place:
+        return Place(self.NAME, str(self.filter), self.table.cursor, self._opening)
+
+    def go_to(self, place: Place) -> None:
+        if self._opening and self._opening != place.opened:
+            self._close()
+        if str(self.filter) != place.filter:
+            self.set_filter(Filter.parse(place.filter, self.FIELDS))
+            self.table.place(total=place.cursor + 1, cursor=place.cursor)
+        if place.opened:
+            self.open(place.opened)
+
+    def step_back(self) -> bool:
+        if self.has_class("-filtering"):
+            self._end_filtering()
+        elif self._opening:
+            self._close()
+        elif self.marks or self.all_marked:
+            self._unmark()
+        else:
+            return False
+        return True

@@ -1,0 +1,143 @@
+"""What every view has: a name, a key, what it can do, and a loop that keeps it fresh."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.message import Message
+from textual.widget import Widget
+
+from myapp.errors import AppError
+from myapp.tui.actions import Action, FormAction, Link
+from myapp.tui.desk import Desk
+from myapp.tui.freshness import Freshness
+from myapp.tui.performing import Performer
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where somebody was: a view, its filter, the cursor, and the key of what was open there."""
+
+    view: str
+    filter: str = ""
+    cursor: int = 0
+    opened: str | None = None
+
+
+class View(Vertical):
+    """A page of the dashboard, or a part of one.
+
+    Subclasses set the names and say in `refresh_view` what is read anew. FORMS are actions that
+    need no row. `NOTES` is a sentence or two for the view's help.
+    """
+
+    NAME: ClassVar[str]
+    TITLE: ClassVar[str]
+    KEY: ClassVar[str] = ""
+    NOUN: ClassVar[tuple[str, str]] = ("row", "rows")
+    NOTES: ClassVar[str] = ""
+    ACTIONS: ClassVar[Sequence[Action[Any]]] = ()
+    FORMS: ClassVar[Sequence[FormAction]] = ()
+    LINKS: ClassVar[Sequence[Link[Any]]] = ()
+
+    class Reported(Message):
+        """How a load went: None when well."""
+
+        def __init__(self, view: "View", error: AppError | None) -> None:
+            super().__init__()
+            self.view = view
+            self.error = error
+
+    class Jumped(Message):
+        """Somebody follows a link."""
+
+        def __init__(self, view: str, filter_text: str) -> None:
+            super().__init__()
+            self.view = view
+            self.filter_text = filter_text
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """The keys of what is declared become Textual's bindings, for the footer and the help."""
+        if "BINDINGS" not in cls.__dict__:
+            cls.BINDINGS = []
+        cls.BINDINGS = [*cls.BINDINGS, *bindings_of(cls)]
+        super().__init_subclass__(**options)
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__(id=self.NAME)
+        self.desk = desk
+        self._freshness = Freshness(
+            self.refresh_view, every=desk.refresh, wanted=self.is_seen, report=self.report
+        )
+
+    def on_mount(self) -> None:
+        self.run_worker(self._freshness.run(), group="refresh", exclusive=True)
+
+    async def refresh_view(self) -> None:
+        """Reads what the view shows, and shows it. AppErrors go through."""
+        raise NotImplementedError
+
+    async def report(self, error: AppError | None) -> None:
+        self.post_message(self.Reported(self, error))
+
+    def wake(self) -> None:
+        """Refreshes at once, with the parts that are views themselves."""
+        self._freshness.wake()
+        for part in self.query(View):
+            part.wake()
+
+    def is_seen(self) -> bool:
+        """Whether it is on the screen, and nothing in front of it."""
+        shown = all(node.display for node in self.ancestors_with_self if isinstance(node, Widget))
+        return shown and self.screen.is_current
+
+    @property
+    def performer(self) -> Performer:
+        return Performer(self.app, self.desk, noun=self.NOUN, progress=self.show_progress)
+
+    def show_progress(self, done: int, total: int) -> None:
+        """How far an action has come; both are equal at its end."""
+
+    def focus_first(self) -> None:
+        """Gives the keys to whatever is to have them when the view is shown."""
+        for widget in self.query("*"):
+            if widget.focusable:
+                widget.focus()
+                return
+
+    def where(self) -> Place:
+        return Place(self.NAME)
+
+    def go_to(self, place: Place) -> None:
+        """Shows what `where` told of."""
+
+    def step_back(self) -> bool:
+        """Ends what can be ended within the view; whether there was anything."""
+        return False
+
+    def action_fill_in(self, number: int) -> None:
+        self.run_worker(self._fill_in(self.FORMS[number]), group="actions")
+
+    async def _fill_in(self, form: FormAction) -> None:
+        await self.performer.by_form(form)
+        self.wake()
+
+
+def bindings_of(view: type[View]) -> list[BindingType]:
+    """Those of what this class declares or inherits."""
+    verbs: dict[str, list[str]] = {}
+    for action in view.ACTIONS:
+        verbs.setdefault(action.key, []).append(action.verb)
+    return [
+        *(Binding(key, f"perform('{key}')", " / ".join(words)) for key, words in verbs.items()),
+        *(
+            Binding(form.key, f"fill_in({number})", form.verb)
+            for number, form in enumerate(view.FORMS)
+        ),
+        *(
+            Binding(link.key, f"follow({number})", link.name, show=False)
+            for number, link in enumerate(view.LINKS)
+        ),
+    ]

@@ -1,0 +1,137 @@
+"""The dashboard over real resources, with keys pressed and the screen read."""
+
+import inspect
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+
+import pytest
+from textual.events import Key
+from textual.pilot import Pilot
+from textual.widget import Widget
+from textual.widgets import Input, Static
+
+from myapp.audit import Actor
+from myapp.database.audit import ActorType, AuditRecord
+from myapp.registry import Features
+from myapp.resources import Resources
+from myapp.tui.app import VIEWS, Dashboard
+from myapp.tui.desk import Desk
+from myapp.tui.dialogs import Confirm
+from myapp.tui.view import View
+
+PATIENCE_SECONDS = 20.0
+ACTOR = Actor(ActorType.TUI, "ada")
+
+
+class Operator:
+    """Somebody at the keys. Whatever takes time is waited for."""
+
+    def __init__(self, app: Dashboard, pilot: Pilot[None]) -> None:
+        self.app = app
+        self._pilot = pilot
+
+    async def press(self, *keys: str) -> None:
+        """By their names; not with the pilot's own way, which waits for an idle process."""
+        for key in keys:
+            await self._send(Key(key, key if len(key) == 1 else None))
+
+    async def type(self, text: str) -> None:
+        for each in text:
+            await self._send(Key(each, each))
+
+    async def filter(self, text: str) -> None:
+        """Replaces what the list is filtered by."""
+        await self.press("slash")
+        field = await self.until(lambda: isinstance(self.app.focused, Input) and self.app.focused)
+        field.value = ""
+        await self.type(text)
+        await self.press("enter")
+        await self.until(lambda: not isinstance(self.app.focused, Input))
+
+    async def _send(self, key: Key) -> None:
+        """Its way goes from the application to what has the focus, and up again to a binding."""
+        self.app.post_message(key)
+        await self._pilot.pause(0)
+        await self._pilot.pause(0)
+
+    async def until(self, check: Callable[[], Any]) -> Any:
+        """What `check` answers, once that is true."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            answer = check()
+            if inspect.isawaitable(answer):
+                answer = await answer
+            if answer:
+                return answer
+            assert time.monotonic() < deadline, "\n".join([*self.notices, self.status])
+            await self._pilot.pause(0.01)
+
+    async def question(self) -> str:
+        """What the dashboard asks, once it does."""
+        await self.until(lambda: isinstance(self.app.screen, Confirm))
+        found = await self.until(lambda: self.app.screen.query("#question"))
+        return str(found.first(Static).content)
+
+    async def confirm(self) -> str:
+        """Says yes, and waits for the notice that tells what came of it."""
+        await self.question()
+        before = len(self.notices)
+        await self.press("y")
+        await self.until(lambda: len(self.notices) > before)
+        return self.notices[-1]
+
+    @property
+    def notices(self) -> list[str]:
+        return [notice.message for notice in self.app._notifications]
+
+    def has_notices(self, number: int) -> bool:
+        return len(self.notices) >= number
+
+    @property
+    def status(self) -> str:
+        """The line under the table."""
+        return str(self.app.view.query(".status").last(Static).content)
+
+    @property
+    def banner(self) -> str:
+        """What it says of an outage, empty without one."""
+        banner = self.app.screen_stack[0].query_one("#banner", Static)
+        return str(banner.content) if banner.has_class("-shown") else ""
+
+
+Sit = Callable[..., AbstractAsyncContextManager[Operator]]
+
+
+@asynccontextmanager
+async def sit_at(desk: Desk, views: Sequence[type[View]] = VIEWS) -> AsyncIterator[Operator]:
+    app = Dashboard(desk, views=views)
+    async with app.run_test(size=(80, 24)) as pilot:
+        yield Operator(app, pilot)
+
+
+@pytest.fixture
+def sit(resources: Resources, features: Features) -> Sit:
+    """`async with sit(readonly=True) as operator:` runs the dashboard for as long."""
+
+    def run(**options: Any) -> AbstractAsyncContextManager[Operator]:
+        options = {"refresh": 0.1, "actor": ACTOR, "checks": resources.checks(), **options}
+        return sit_at(Desk(features=features, connected_to="tests", **options))
+
+    return run
+
+
+async def audited() -> list[tuple[str, str, str, str]]:
+    """Who did what to what, the oldest first."""
+    records = await AuditRecord.all().order_by("id")
+    return [(one.actor_type, str(one.actor_id), one.action, one.target_id) for one in records]
+
+
+def drawn(widget: Widget) -> str:
+    """What is on the screen of a widget, as text."""
+    screen = widget.screen
+    strips = screen._compositor.render_strips()
+    region = widget.region
+    lines = [strip.crop(region.x, region.right).text for strip in strips]
+    return "\n".join(lines[region.y : region.bottom])

@@ -1,0 +1,131 @@
+"""What the views look like, in the two sizes that matter: `pytest --snapshot-update` draws anew."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+import pytest
+
+from myapp.errors import NotFound
+from myapp.modules import job
+from myapp.modules.job import JobModule
+from myapp.modules.job.usecases import JobUsecase, QueueUsecase
+from myapp.queue.admin import FoundJobs, JobFilter
+from myapp.queue.admin_queues import QueueState
+from myapp.queue.records import JobError, JobRecord, JobStatus
+from myapp.queue.tasks import build_registry
+from myapp.registry import Features
+from myapp.tui.app import Dashboard
+from myapp.tui.desk import Desk
+from tests.tui.conftest import ACTOR
+
+Compare = Callable[..., bool]
+
+NOW = datetime(2026, 3, 4, 12, 0, 0, tzinfo=UTC)
+SIZES = [(80, 24), (120, 40)]
+ERROR = """Traceback (most recent call last):
+  File "notification/pushing.py", line 41, in push
+    raise ConnectionError("the service hung up")
+ConnectionError: the service hung up"""
+
+
+def job_of(number: int) -> JobRecord:
+    status = list(JobStatus)[number % len(JobStatus)]
+    began = NOW - timedelta(minutes=number * 7)
+    failed = status is JobStatus.FAILED
+    return JobRecord(
+        key=f"job-{number:03}",
+        task=("notification:send", "sync:data", "cleanup:expired")[number % 3],
+        queue=("default", "low")[number % 2],
+        status=status,
+        payload={"notification_id": f"n-{number}", "again": False},
+        attempts=2 if failed else 1,
+        max_attempts=8,
+        errors=(JobError(1, began, ERROR), JobError(2, began, ERROR)) if failed else (),
+        result={"pushed": number} if status is JobStatus.COMPLETE else None,
+        request_id=f"request-{number}",
+        worker="worker-1",
+        enqueued_at=began,
+        scheduled_at=NOW + timedelta(minutes=5) if status is JobStatus.SCHEDULED else None,
+        started_at=began,
+        finished_at=began if status.ended else None,
+    )
+
+
+JOBS = [job_of(number) for number in range(60)]
+
+
+class FakeJobs:
+    """The part of JobUsecase that is read."""
+
+    async def find(self, chosen: JobFilter, *, page: int, per_page: int) -> FoundJobs:
+        jobs = [job for job in JOBS if chosen.matches(job)]
+        return FoundJobs(jobs[(page - 1) * per_page : page * per_page], len(jobs))
+
+    async def get(self, key: str) -> JobRecord:
+        for each in JOBS:
+            if each.key == key:
+                return each
+        raise NotFound
+
+
+class FakeQueues:
+    """The part of QueueUsecase that is read."""
+
+    async def list_queues(self) -> list[QueueState]:
+        counts = {status: 10_000 * number for number, status in enumerate(JobStatus)}
+        return [
+            QueueState(
+                "default",
+                paused=False,
+                counts=counts,
+                latency_seconds=0.4,
+                processed_per_minute=1234,
+                failed_per_minute=2,
+            ),
+            QueueState(
+                "low",
+                paused=True,
+                counts=dict.fromkeys(JobStatus, 0),
+                latency_seconds=7300.0,
+                processed_per_minute=0,
+                failed_per_minute=0,
+            ),
+        ]
+
+
+def dashboard(**options: Any) -> Dashboard:
+    module = JobModule(
+        jobs=cast("JobUsecase", FakeJobs()),
+        queues=cast("QueueUsecase", FakeQueues()),
+        clockwork=cast("Any", None),
+    )
+    features = Features(modules=[(job, module)], tasks=build_registry([], []))
+    desk = Desk(
+        features=features,
+        connected_to="sqlite | redis",
+        refresh=3600.0,
+        now=lambda: NOW,
+        actor=ACTOR,
+        **options,
+    )
+    return Dashboard(desk)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+class TestJobs:
+    def test_list(self, snap_compare: Compare, size: tuple[int, int]) -> None:
+        assert snap_compare(dashboard(), terminal_size=size, press=["j", "space", "j"])
+
+    def test_detail(self, snap_compare: Compare, size: tuple[int, int]) -> None:
+        keys = ["down"] * 4 + ["enter"]
+        assert snap_compare(dashboard(), terminal_size=size, press=keys)
+
+    def test_question(self, snap_compare: Compare, size: tuple[int, int]) -> None:
+        assert snap_compare(dashboard(), terminal_size=size, press=["D"])
+
+
+def test_reading_only_in_sixteen_colours(snap_compare: Compare) -> None:
+    app = dashboard(readonly=True)
+    app.theme = "myapp-16"
+    assert snap_compare(app, terminal_size=SIZES[0], press=["R"])

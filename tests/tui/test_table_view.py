@@ -1,0 +1,289 @@
+"""What every list does, over a source that counts what it is asked for."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import cast
+
+from rich.text import Text
+
+from myapp.audit import Actor
+from myapp.errors import Conflict, NotFound
+from myapp.queue.tasks import build_registry
+from myapp.registry import Features
+from myapp.tui.actions import Action, Field, FormAction, Link, Secret
+from myapp.tui.columns import Column
+from myapp.tui.desk import Desk
+from myapp.tui.dialogs import Confirm, Form, ShowSecret
+from myapp.tui.table_view import Detail, TableView
+from myapp.tui.window import PAGE_ROWS, Found
+from tests.tui.conftest import ACTOR, Operator, drawn, sit_at
+
+MANY = 100_000
+
+
+class Source:
+    """The rows, and what became of them."""
+
+    def __init__(self, rows: Sequence[str]) -> None:
+        self.rows = list(rows)
+        self.pages: list[int] = []
+        self.stamped: list[str] = []
+
+
+async def stamp(features: Features, row: str, actor: Actor) -> None:
+    assert actor == ACTOR
+    if row == "stuck":
+        raise Conflict("It is stuck")
+    cast("FakeFeatures", features).source.stamped.append(row)
+
+
+async def make(_features: Features, values: object, _actor: Actor) -> Secret:
+    return Secret("Shown once", f"made of {values}")
+
+
+class FakeFeatures(Features):
+    """No features at all, but a source for the tests' own views."""
+
+    __slots__ = ("source",)
+    source: Source
+
+
+class NamesView(TableView[str]):
+    NAME = "names"
+    TITLE = "Names"
+    KEY = "1"
+    NOUN = ("name", "names")
+    FIELDS = ("first",)
+    COLUMNS = (Column("Name"), Column("Length", 8, right=True))
+    ACTIONS = (
+        Action[str](
+            key="S",
+            verb="Stamp",
+            effect="will be stamped",
+            done="is stamped",
+            applies=lambda row: row != "plain",
+            call=stamp,
+        ),
+    )
+    FORMS = (
+        FormAction(
+            key="n",
+            verb="Make a name",
+            fields=(Field(name="text", label="Text"),),
+            question=lambda values: f"Make {values['text']}?",
+            call=make,
+        ),
+    )
+    LINKS = (Link[str](key="o", name="Others", view="others", filter=lambda row: row),)
+
+    @property
+    def source(self) -> Source:
+        return cast("FakeFeatures", self.desk.features).source
+
+    async def load(self, page: int, per_page: int) -> Found[str]:
+        self.source.pages.append(page)
+        rows = [row for row in self.source.rows if self.filter.text in row]
+        start = (page - 1) * per_page
+        return Found(rows[start : start + per_page], len(rows))
+
+    def key_of(self, row: str) -> str:
+        return row
+
+    def cells(self, row: str) -> Sequence[str]:
+        return row, str(len(row))
+
+    async def describe(self, key: str) -> Detail[str]:
+        if key not in self.source.rows:
+            raise NotFound(f"There is no name {key}")
+        return Detail(key, Text(f"all about {key}"))
+
+
+class OthersView(NamesView):
+    NAME = "others"
+    TITLE = "Others"
+    KEY = "2"
+
+
+@asynccontextmanager
+async def sit(
+    *rows: str, source: Source | None = None, readonly: bool = False
+) -> AsyncIterator[tuple[Operator, Source]]:
+    features = FakeFeatures(modules=[], tasks=build_registry([], []))
+    object.__setattr__(features, "source", source or Source(rows))
+    desk = Desk(
+        features=features, connected_to="tests", readonly=readonly, refresh=3600, actor=ACTOR
+    )
+    async with sit_at(desk, [NamesView, OthersView]) as operator:
+        await operator.until(lambda: view_of(operator).rows_in_memory() or not features.source.rows)
+        yield operator, features.source
+
+
+def view_of(operator: Operator) -> NamesView:
+    return cast("NamesView", operator.app.view)
+
+
+def is_at(operator: Operator, row: str) -> bool:
+    return view_of(operator).current == row
+
+
+async def refresh(operator: Operator, source: Source) -> None:
+    """Reads anew, and waits until that is done."""
+    seen = len(source.pages)
+    await operator.press("r")
+    await operator.until(lambda: len(source.pages) > seen)
+    await operator.press()
+
+
+class TestPaging:
+    async def test_costs_the_same_however_many_rows_there_are(self) -> None:
+        source = Source([f"{number:06}" for number in range(MANY)])
+        async with sit(source=source) as (operator, _):
+            for key, there in (("end", MANY - 1), ("home", 0), ("G", MANY - 1)):
+                await operator.press(key)
+                await operator.until(partial(is_at, operator, f"{there:06}"))
+            assert operator.status == "100,000 names"
+            assert len(view_of(operator).rows_in_memory()) <= 3 * PAGE_ROWS
+        assert len(source.pages) < 20
+
+    async def test_shows_what_it_has_not_read_yet_as_such(self) -> None:
+        async with sit(*(f"{number:03}" for number in range(PAGE_ROWS * 3))) as (operator, _):
+            await operator.press("end")
+            await operator.until(lambda: f"{PAGE_ROWS * 3 - 1:03}" in drawn(view_of(operator)))
+
+
+class TestRefresh:
+    async def test_keeps_the_cursor_on_its_row(self) -> None:
+        async with sit("a", "b", "c") as (operator, source):
+            await operator.press("j")
+            source.rows.insert(0, "new")
+            await refresh(operator, source)
+            await operator.until(lambda: len(view_of(operator).rows_in_memory()) == 4)
+            assert view_of(operator).current == "b"
+
+    async def test_finds_a_row_that_has_moved_by_several_pages(self) -> None:
+        rows = [f"{number:04}" for number in range(PAGE_ROWS * 4)]
+        async with sit(*rows) as (operator, source):
+            await operator.press("j")
+            source.rows[:0] = [f"new {number}" for number in range(PAGE_ROWS * 7)]
+            await refresh(operator, source)
+            await operator.until(lambda: view_of(operator).table.total == PAGE_ROWS * 11)
+            await operator.until(lambda: view_of(operator).current == "0001")
+
+    async def test_takes_the_next_row_where_its_own_is_gone(self) -> None:
+        async with sit("a", "b", "c") as (operator, source):
+            await operator.press("j")
+            source.rows.remove("b")
+            await refresh(operator, source)
+            await operator.until(lambda: view_of(operator).current == "c")
+
+    async def test_keeps_marks(self) -> None:
+        async with sit("a", "b", "c") as (operator, source):
+            await operator.press("space")
+            source.rows.reverse()
+            await refresh(operator, source)
+            await operator.until(lambda: "1 marked" in operator.status)
+            assert list(view_of(operator).marks) == ["a"]
+
+
+class TestActions:
+    async def test_ask_and_tell(self) -> None:
+        async with sit("a") as (operator, source):
+            await operator.press("S")
+            assert await operator.question() == "Stamp name a?\n\nIt will be stamped."
+            assert await operator.confirm() == "a is stamped"
+            assert source.stamped == ["a"]
+
+    async def test_leave_out_marked_rows_that_they_do_not_apply_to(self) -> None:
+        async with sit("a", "plain", "b") as (operator, source):
+            await operator.press("space", "space", "space", "S")
+            assert (await operator.question()).startswith("Stamp 2 of the 3 marked names?")
+            await operator.confirm()
+            assert source.stamped == ["a", "b"]
+            await operator.until(lambda: operator.status == "3 names")  # nothing is marked any more
+
+    async def test_go_on_after_an_error_and_tell_it(self) -> None:
+        async with sit("stuck", "b") as (operator, source):
+            await operator.press("space", "space", "S")
+            await operator.confirm()
+            assert operator.notices == ["name stuck: It is stuck", "1 of 2 names: each is stamped"]
+            assert source.stamped == ["b"]
+
+    async def test_without_a_bulk_are_not_for_all_that_match(self) -> None:
+        async with sit("a", "b") as (operator, source):
+            await operator.press("asterisk", "S")
+            await operator.until(lambda: operator.notices)
+            assert operator.notices == ["Stamp is for single names only"]
+            assert source.stamped == []
+
+    async def test_are_forbidden_while_reading_only(self) -> None:
+        async with sit("a", readonly=True) as (operator, source):
+            for number, key in enumerate(("S", "n"), 1):
+                await operator.press(key)
+                await operator.until(partial(operator.has_notices, number))
+            assert all("--readonly" in notice for notice in operator.notices)
+            assert not isinstance(operator.app.screen, Confirm | Form)
+            assert source.stamped == []
+
+    async def test_that_need_a_form_show_their_secret_once(self) -> None:
+        async with sit("a") as (operator, _):
+            await operator.press("n")
+            await operator.until(lambda: isinstance(operator.app.screen, Form))
+            await operator.type("me")
+            await operator.press("enter")
+            assert await operator.question() == "Make me?"
+            await operator.press("y")
+            await operator.until(lambda: isinstance(operator.app.screen, ShowSecret))
+            await operator.press("y")
+            await operator.until(lambda: operator.app.clipboard == "made of {'text': 'me'}")
+            await operator.press("escape")
+            await operator.until(lambda: len(operator.app.screen_stack) == 1)
+
+
+class TestWays:
+    async def test_a_link_leads_to_a_view_with_a_filter_and_escape_back_to_the_detail(self) -> None:
+        async with sit("ab", "a", "b") as (operator, _):
+            await operator.press("j", "enter")
+            await operator.until(lambda: view_of(operator).opened)
+            await operator.press("o")
+            await operator.until(lambda: operator.status == "2 names · filter: a")
+            assert operator.app.view.NAME == "others"
+            await operator.press("escape")
+            await operator.until(lambda: operator.app.view.NAME == "names")
+            await operator.until(lambda: view_of(operator).opened)
+            assert operator.status == "name a"
+            await operator.press("escape")
+            await operator.until(lambda: operator.status == "3 names")
+
+    async def test_keys_and_tabs_lead_to_views_as_they_were_left(self) -> None:
+        async with sit("a", "b") as (operator, _):
+            await operator.press("j", "2")
+            await operator.until(lambda: operator.app.view.NAME == "others")
+            await operator.press("1")
+            await operator.until(lambda: operator.app.view.NAME == "names")
+            await operator.until(partial(is_at, operator, "b"))
+
+    async def test_copying_says_so(self) -> None:
+        async with sit("a") as (operator, _):
+            await operator.press("y")
+            await operator.until(lambda: operator.notices)
+            assert (operator.app.clipboard, operator.notices) == ("a", ["Copied a"])
+
+    async def test_help_names_the_keys_of_the_view(self) -> None:
+        async with sit("a") as (operator, _):
+            await operator.press("question_mark")
+            await operator.until(lambda: len(operator.app.screen_stack) == 2)
+            await operator.until(lambda: "Make a name" in drawn(operator.app.screen))
+            assert "Stamp" in drawn(operator.app.screen)
+
+    async def test_the_palette_has_every_view_and_action(self) -> None:
+        async with sit("a") as (operator, _):
+            commands = {
+                each.title for each in operator.app.get_system_commands(operator.app.screen)
+            }
+            assert {
+                "Go to Others",
+                "Names: Stamp",
+                "Others: Stamp",
+                "Names: Make a name",
+            } <= commands
