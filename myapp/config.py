@@ -205,8 +205,6 @@ class Settings(BaseSettings):
         secret = self.secret_key
         if secret and len(secret.get_secret_value().encode()) < SECRET_KEY_BYTES:
             faults.append(("SECRET_KEY", f"needs at least {SECRET_KEY_BYTES} bytes"))
-        if self.web_concurrency > 1:
-            faults.append(("WEB_CONCURRENCY", "takes no more than 1 yet: start several processes"))
         if self.auth_provider is AuthProvider.FIREBASE and not (
             self.firebase_project_id or self.firebase_credentials
         ):

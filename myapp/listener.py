@@ -22,6 +22,7 @@ BACKLOG = 2048  # connections that the kernel holds for us
 # From Linux's <asm-generic/socket.h>, which Python's socket module does not have.
 SO_ATTACH_FILTER = 26
 SO_DETACH_FILTER = 27
+SO_LOCK_FILTER = 44
 # Classic BPF over a TCP header: load the flags; if SYN is among them drop the packet, else take it.
 IGNORE_SYN = ((0x30, 0, 0, 13), (0x45, 0, 1, 0x02), (0x06, 0, 0, 0), (0x06, 0, 0, 0xFFFFFFFF))
 
@@ -101,6 +102,17 @@ def take_waiting(listener: socket.socket) -> list[socket.socket]:
         if sys.platform == "linux":
             set_filter(listener, SO_DETACH_FILTER, b"\0" * 4)  # it stays with those who share it
     return accepted
+
+
+def close_copy(listener: socket.socket) -> None:
+    """Leaves to others a listener that all of them are about to close.
+
+    From now on no handshake begins, whoever of them is first or last to go.
+    """
+    with listener:
+        ignore_handshakes(listener)
+        if sys.platform == "linux":
+            set_filter(listener, SO_LOCK_FILTER, struct.pack("i", 1))
 
 
 def set_filter(listener: socket.socket, action: int, option: bytes) -> None:

@@ -3,12 +3,13 @@
 import io
 import logging
 import logging.config
+import os
 import sys
 from collections import deque
 from typing import TextIO
 
 import structlog
-from structlog.typing import Processor
+from structlog.typing import EventDict, Processor
 
 # An answer that takes us longer is a warning: a second is what a person does not wait for gladly,
 # and many times what any route of ours needs.
@@ -33,30 +34,34 @@ class LastLines(io.StringIO):
         return "".join(self._pieces)
 
 
-def configure_logging(level: str, log_format: str, *, file: TextIO | None = None) -> None:
+def configure_logging(
+    level: str, log_format: str, *, file: TextIO | None = None, shared: bool = False
+) -> None:
     """Sends every log line to standard error, as text for people or as JSON for machines.
 
     Standard output stays free for what a command prints; `file` is to have the lines
     instead. Of libraries nothing below information is logged: hpack's debug lines, to name one,
-    hold the headers of every call, and so API keys.
+    hold the headers of every call, and so API keys. Where several processes share the stream,
+    each line names its own.
     """
     output = file or sys.stderr
-    shared: list[Processor] = [
+    common: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.StackInfoRenderer(),
+        *([name_process] if shared else []),
     ]
     rendering = renderers(log_format)
     structlog.configure(
-        processors=[*shared, *rendering],
+        processors=[*common, *rendering],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.WriteLoggerFactory(file=output),
         cache_logger_on_first_use=True,
     )
     formatter = {
         "()": structlog.stdlib.ProcessorFormatter,
-        "foreign_pre_chain": [*shared, structlog.stdlib.ExtraAdder()],
+        "foreign_pre_chain": [*common, structlog.stdlib.ExtraAdder()],
         "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, *rendering],
     }
     logging.config.dictConfig(
@@ -78,6 +83,11 @@ def configure_logging(level: str, log_format: str, *, file: TextIO | None = None
             "loggers": {name: {"level": "WARNING"} for name in QUIET},
         }
     )
+
+
+def name_process(_logger: object, _method: str, event: EventDict) -> EventDict:
+    event["pid"] = os.getpid()
+    return event
 
 
 def renderers(log_format: str) -> list[Processor]:

@@ -18,14 +18,12 @@ from myapp.database.connection import Database
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 
 
-def process_registry(database: Database) -> CollectorRegistry:
-    """A registry that knows of the process, its interpreter and its connections to the database."""
-    registry = CollectorRegistry()
+def measure_process(registry: CollectorRegistry, database: Database) -> None:
+    """Has it know of the process, its interpreter and its connections to the database."""
     ProcessCollector(registry=registry)
     PlatformCollector(registry=registry)
     GCCollector(registry=registry)
     registry.register(PoolCollector(database))
-    return registry
 
 
 def render(registry: CollectorRegistry) -> bytes:

@@ -27,7 +27,7 @@ from myapp.identity.api_keys import KeyRing
 from myapp.identity.base import IdentityProvider
 from myapp.identity.directory import AbsentDirectory, Directory
 from myapp.identity.local import LocalProvider
-from myapp.metrics import process_registry
+from myapp.metrics import measure_process
 from myapp.outbox.writing import Outbox
 from myapp.push.base import PushProvider
 from myapp.push.log import LogProvider
@@ -90,8 +90,10 @@ class Resources:
 
 
 @asynccontextmanager
-async def open_resources(settings: Settings, *, outside: bool = True) -> AsyncIterator[Resources]:
-    """Opens everything, and closes it in reverse.
+async def open_resources(
+    settings: Settings, *, outside: bool = True, metrics: CollectorRegistry | None = None
+) -> AsyncIterator[Resources]:
+    """Opens everything, and closes it in reverse. What is measured goes to `metrics`.
 
     Without `outside` there is neither identity provider nor push service nor storage, which take
     half a second to load and which no administration asks.
@@ -113,6 +115,7 @@ async def open_resources(settings: Settings, *, outside: bool = True) -> AsyncIt
                 if outside
                 else nothing_outside(settings, secret)
             ),
+            metrics=metrics or CollectorRegistry(),
         )
         stack.push_async_callback(resources.redis.aclose)
         stack.push_async_callback(resources.queue_redis.aclose)
@@ -136,6 +139,7 @@ def closed_resources(settings: Settings) -> Resources:
         database=Database("sqlite", TortoiseContext()),
         redis_url="redis://",
         others=nothing_outside(settings, secret),
+        metrics=CollectorRegistry(),
     )
 
 
@@ -177,13 +181,14 @@ def assemble(
     database: Database,
     redis_url: str,
     others: Others,
+    metrics: CollectorRegistry,
 ) -> Resources:
     """Puts the parts together; nothing connects yet."""
     redis = connect(redis_url)
     queue_redis = connect_queue(redis_url)
     bus = MessageBus(redis)
     accounts = Accounts(bus, load=load_user)
-    metrics = process_registry(database)
+    measure_process(metrics, database)
     hub = Hub(
         redis,
         bus,

@@ -1,13 +1,9 @@
 """Runs roles in one process and one event loop: signals, order, deadlines."""
 
 import asyncio
-import faulthandler
-import os
-import signal
 import socket
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib import import_module
 
@@ -18,20 +14,20 @@ from myapp import __version__
 from myapp.config import Settings
 from myapp.enums import Role
 from myapp.health import Health
-from myapp.listener import bind
 from myapp.logger import configure_logging
+from myapp.ports import HEALTH, Ports, addresses, open_ports
 from myapp.processes import Presence
 from myapp.registry import build
 from myapp.resources import Resources, open_resources
 from myapp.roles.base import RoleContext, ServeRole
 from myapp.roles.relay import make_relay
+from myapp.signals import STOP_SECONDS, own_signals
+from myapp.supervision.order import receive_order
+from myapp.supervision.standing import Alone, Supervised
 
 log = structlog.get_logger()
 
-STOP_SECONDS = 30  # from the signal to the end of the process
-CLOSE_SECONDS = 4  # of those, kept for closing the resources
-SIGNALS = (signal.SIGTERM, signal.SIGINT)
-HEALTH = "health"
+CLOSE_SECONDS = 4  # of STOP_SECONDS, kept for closing the resources
 
 # Imported when it is to run: a worker never loads Quart.
 SERVICES = {
@@ -42,8 +38,6 @@ SERVICES = {
     HEALTH: "myapp.roles.health:serve_health",
 }
 
-Ports = Mapping[str, Sequence[socket.socket]]
-
 
 def run(settings: Settings, roles: Sequence[Role]) -> int:
     """Runs the roles until a signal; returns the exit status.
@@ -51,32 +45,50 @@ def run(settings: Settings, roles: Sequence[Role]) -> int:
     Raises ConfigError or Unavailable when they cannot be started.
     """
     configure_logging(settings.log_level, settings.log_format)
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(Program(settings, roles).run())
+    with open_ports(settings, roles) as ports:
+        return Program(settings, roles, ports, Alone()).run()
+
+
+def run_supervised(line: socket.socket) -> int:
+    """Runs one of several processes of the `api` role, as the supervisor orders on this line."""
+    order = receive_order(line)
+    settings = order.settings
+    configure_logging(settings.log_level, settings.log_format, shared=True)
+    with order.take_ports() as ports:
+        return Program(settings, [Role.API], ports, Supervised(order, line)).run()
 
 
 class Program:
-    """One run of some roles, from the opening of their ports to the end of the last one."""
+    """One run of some roles, to the end of the last one."""
 
-    def __init__(self, settings: Settings, roles: Sequence[Role]) -> None:
+    def __init__(
+        self, settings: Settings, roles: Sequence[Role], ports: Ports, standing: Alone
+    ) -> None:
         self._settings = settings
         self._roles = roles
+        self._ports = ports
+        self._standing = standing
         self._began = time.perf_counter()
         self._stop = asyncio.Event()
         self._failures: list[Exception] = []
 
-    async def run(self) -> int:
+    def run(self) -> int:
         """Returns the exit status. Raises what kept a role from its work."""
-        with own_signals(self._stop), open_ports(self._settings, self._roles) as ports:
-            async with open_resources(self._settings) as resources:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(self._run_roles())
+
+    async def _run_roles(self) -> int:
+        metrics = self._standing.metrics
+        with own_signals(self._stop), self._standing.watched(self._stop):
+            async with open_resources(self._settings, metrics=metrics) as resources:
                 if not self._stop.is_set():
-                    await self._serve(resources, ports)
+                    await self._serve(resources)
         if self._failures:
             raise self._failures[0]
         log.info("stopped")
         return 0
 
-    async def _serve(self, resources: Resources, ports: Ports) -> None:
+    async def _serve(self, resources: Resources) -> None:
         """Runs every role until all have drained; HEALTH_PORT answers until then."""
         context = RoleContext(
             resources=resources,
@@ -89,12 +101,13 @@ class Program:
         )
         drained = asyncio.Event()
         contexts: dict[str, RoleContext] = {
-            name: replace(context, sockets=ports.get(name, ()), ready=asyncio.Event())
+            name: replace(context, sockets=self._ports.get(name, ()), ready=asyncio.Event())
             for name in self._roles
         }
-        if HEALTH in ports:
-            contexts[HEALTH] = replace(context, sockets=ports[HEALTH], stop=drained)
+        if HEALTH in self._ports:
+            contexts[HEALTH] = replace(context, sockets=self._ports[HEALTH], stop=drained)
         async with (
+            self._standing.measured(),
             Presence(resources.redis, resources.metrics, roles=self._roles),
             make_relay(resources, context.features.tasks),
             asyncio.TaskGroup() as group,
@@ -119,63 +132,10 @@ class Program:
         for context in contexts.values():
             await context.ready.wait()
         log.info(
-            "ready",
+            self._standing.ready_event,
             version=__version__,
             roles=[str(role) for role in self._roles],
-            listening=addresses(contexts),
+            listening=addresses(self._ports),
             seconds=round(time.perf_counter() - self._began, 2),
         )
-
-
-@contextmanager
-def own_signals(stop: asyncio.Event) -> Iterator[None]:
-    """The only signal handlers: the first signal sets `stop`, the second ends the process.
-
-    A process that has not ended in time after the first says where it hangs, and exits with 1.
-    """
-    loop = asyncio.get_running_loop()
-
-    def on_signal(received: signal.Signals) -> None:
-        if stop.is_set():
-            os._exit(128 + received)
-        log.info("stopping", signal=received.name)
-        faulthandler.dump_traceback_later(STOP_SECONDS, exit=True)
-        stop.set()
-
-    for handled in SIGNALS:
-        loop.add_signal_handler(handled, on_signal, handled)
-    try:
-        yield
-    finally:
-        for handled in SIGNALS:
-            loop.remove_signal_handler(handled)
-        faulthandler.cancel_dump_traceback_later()
-
-
-@contextmanager
-def open_ports(settings: Settings, roles: Sequence[Role]) -> Iterator[Ports]:
-    """Binds the ports of these roles before anything else is touched: one in use ends it here."""
-    ports: dict[str, Sequence[socket.socket]] = {}
-    try:
-        if Role.API in roles:
-            ports[Role.API] = bind(settings.host, settings.port)
-        if Role.GRPC in roles:
-            ports[Role.GRPC] = bind(settings.host, settings.grpc_port, variable="GRPC_PORT")
-        if settings.health_port is not None:
-            ports[HEALTH] = bind(settings.host, settings.health_port, variable="HEALTH_PORT")
-        yield ports
-    finally:
-        for sockets in ports.values():
-            for one in sockets:
-                one.close()
-
-
-def addresses(contexts: Mapping[str, RoleContext]) -> dict[str, str]:
-    """Where each role listens, by its name."""
-    return {
-        str(name): ", ".join(
-            "{}:{}".format(*one.getsockname()[:2]) for one in context.sockets if one.fileno() >= 0
-        )
-        for name, context in contexts.items()
-        if context.sockets
-    }
+        self._standing.report_ready()

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from myapp import __version__
 from myapp.config import Settings
 from myapp.enums import Role
-from myapp.runner import STOP_SECONDS
+from myapp.signals import STOP_SECONDS
 from tests.support.chart import (
     CHART,
     EVERYTHING,

@@ -76,7 +76,7 @@ class TestRefusal:
             ("QUEUES", "Default"),
             ("WORKER_CONCURRENCY", "0"),
             ("DRAIN_SECONDS", "-1"),
-            ("WEB_CONCURRENCY", "2"),
+            ("WEB_CONCURRENCY", "0"),
             ("TRUSTED_PROXIES", "everybody"),
             ("CORS_ALLOWED_ORIGINS", "app.example.com"),
             ("CORS_ALLOWED_ORIGINS", "https://app.example.com/path"),

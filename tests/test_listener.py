@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from myapp.config import ConfigError
-from myapp.listener import bind, close_all, ignore_handshakes, take_waiting
+from myapp.listener import bind, close_all, close_copy, ignore_handshakes, take_waiting
 
 
 class TestBind:
@@ -59,3 +59,13 @@ class TestClosing:
         assert take_waiting(listener) == []
         with sharer, socket.create_connection(sharer.getsockname(), timeout=1):
             pass
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has this means")
+    def test_once_all_are_to_close_it_the_first_to_go_opens_it_for_nobody(self) -> None:
+        (listener,) = bind("127.0.0.1", 0)
+        first, last = listener.dup(), listener.dup()
+        close_copy(listener)
+        ignore_handshakes(first)
+        assert take_waiting(first) == []
+        with last, pytest.raises(TimeoutError):
+            socket.create_connection(last.getsockname(), timeout=0.1)

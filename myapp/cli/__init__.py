@@ -18,6 +18,7 @@ from myapp.cli.database import makemigrations, migrate
 from myapp.cli.describe import openapi, routes
 from myapp.cli.doctor import doctor
 from myapp.cli.jobs import enqueue
+from myapp.cli.supervised import supervised
 from myapp.cli.sync import sync
 from myapp.cli.tokens import token
 from myapp.enums import Role
@@ -67,14 +68,18 @@ def cli(context: click.Context, /, roles: list[Role], **flags: Any) -> None:
     if context.invoked_subcommand is not None:
         return
     from myapp.config import load_settings
-    from myapp.runner import run
 
-    context.exit(run(load_settings(**flags), roles))
+    settings = load_settings(**flags)
+    if settings.web_concurrency > 1:
+        from myapp.supervision.supervisor import supervise as run
+    else:
+        from myapp.runner import run
+    context.exit(run(settings, roles))
 
 
 COMMANDS = (
     *(migrate, makemigrations, sync, token, admin, apikey, enqueue),
-    *(tui, doctor, routes, openapi),
+    *(tui, doctor, routes, openapi, supervised),
 )
 for command in COMMANDS:
     cli.add_command(command)

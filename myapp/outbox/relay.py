@@ -11,6 +11,7 @@ from uuid import UUID
 import structlog
 from structlog.contextvars import bound_contextvars
 
+from myapp.backoff import Backoff
 from myapp.database.outbox import OutboxKind, OutboxRow
 from myapp.errors import AppError, Unavailable
 from myapp.events import Event
@@ -18,7 +19,6 @@ from myapp.outbox.lease import RelayLease
 from myapp.outbox.metrics import OutboxMetrics
 from myapp.outbox.writing import Outbox
 from myapp.queue.client import JobQueue
-from myapp.queue.connection import Backoff
 from myapp.queue.tasks import Registry
 from myapp.until import end
 

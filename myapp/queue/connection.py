@@ -1,10 +1,8 @@
 """The queue's connection to Redis, and what to do while there is none."""
 
 import asyncio
-import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from itertools import count
 from typing import TypeVar
 
@@ -15,6 +13,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
+from myapp.backoff import Backoff
 from myapp.errors import Unavailable
 
 log = structlog.get_logger()
@@ -27,19 +26,6 @@ PATIENCE = 2.0
 REDIS_FAULTS = (RedisError, OSError, TimeoutError)
 
 Answer = TypeVar("Answer")
-
-
-@dataclass(frozen=True, slots=True)
-class Backoff:
-    """Exponential with jitter: between half of base * 2^n and all of it, at most cap. Seconds."""
-
-    base: float
-    cap: float
-
-    def delay(self, failures: int) -> float:
-        """How long to wait after so many failures in a row, from 1."""
-        longest = min(self.cap, self.base * 2.0 ** min(failures - 1, 60))
-        return longest * random.uniform(0.5, 1.0)  # noqa: S311  # spreads load, hides nothing
 
 
 # The cap is far below a worker's lease, so that a return of Redis is never missed by that much.

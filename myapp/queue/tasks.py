@@ -12,8 +12,8 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from myapp.backoff import Backoff
 from myapp.errors import FieldError, Invalid, NotFound
-from myapp.queue.connection import Backoff
 from myapp.queue.schedule import check_schedule
 
 

@@ -4,8 +4,9 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
+from myapp.backoff import Backoff
 from myapp.errors import AppError, Unavailable
-from myapp.queue.connection import RECONNECT, Backoff
+from myapp.queue.connection import RECONNECT
 
 Report = Callable[[AppError | None], Awaitable[None]]
 

@@ -55,6 +55,7 @@ class TestBadUsage:
             (["--prot=1"], "--prot"),
             (["--queues=A B"], "QUEUES"),
             (["serve"], "serve"),
+            (["supervised"], "supervised"),
             (["token"], "EMAIL"),
             (["token", "--expires-in=0", "a@b.c"], "--expires-in"),
         ],

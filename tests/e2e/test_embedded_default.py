@@ -1,6 +1,5 @@
 """The program with no configuration at all, as a newcomer starts it."""
 
-import os
 import signal
 import time
 from pathlib import Path
@@ -9,36 +8,13 @@ import httpx
 import pytest
 
 from tests.e2e.conftest import Start
-from tests.support.program import Program, run_program
+from tests.support.program import Program, run_program, wait_until_alone
 
 
 def sign_in(program: Program, env: dict[str, str], folder: Path) -> dict[str, str]:
     """Headers of a user, from the command that the README names."""
     token = run_program("token", "ada@example.com", env=env, cwd=folder.parent).stdout.strip()
     return {"Authorization": f"Bearer {token}"}
-
-
-def processes_of(folder: Path) -> list[int]:
-    """Every process whose command line or working folder speaks of this data folder."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit() or int(entry.name) == os.getpid():
-            continue
-        try:
-            command = (entry / "cmdline").read_bytes().decode(errors="replace")
-            where = str((entry / "cwd").readlink())
-        except OSError:
-            continue
-        if str(folder) in command or where.startswith(str(folder)):
-            found.append(int(entry.name))
-    return found
-
-
-def wait_until_alone(folder: Path, *, seconds: float = 30.0) -> None:
-    deadline = time.monotonic() + seconds
-    while left := processes_of(folder):
-        assert time.monotonic() < deadline, left
-        time.sleep(0.05)
 
 
 class TestStart:

@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
+from myapp.backoff import Backoff
 from myapp.errors import Invalid, NotFound
-from myapp.queue.connection import Backoff
 from myapp.queue.schedule import check_schedule, next_tick
 from myapp.queue.tasks import Cron, JobContext, Nothing, Payload, Task, build_registry
 

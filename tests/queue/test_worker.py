@@ -9,8 +9,8 @@ import pytest
 import structlog
 from redis.asyncio import Redis
 
+from myapp.backoff import Backoff
 from myapp.queue.client import JobQueue
-from myapp.queue.connection import Backoff
 from myapp.queue.records import JobStatus
 from myapp.queue.tasks import (
     Handler,

@@ -99,3 +99,26 @@ def running_program(*arguments: str, env: Mapping[str, str], cwd: Path) -> Itera
     finally:
         program.process.kill()
         program.process.wait()
+
+
+def processes_of(folder: Path) -> list[int]:
+    """Every process whose command line or working folder speaks of this data folder."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit() or int(entry.name) == os.getpid():
+            continue
+        try:
+            command = (entry / "cmdline").read_bytes().decode(errors="replace")
+            where = str((entry / "cwd").readlink())
+        except OSError:
+            continue
+        if str(folder) in command or where.startswith(str(folder)):
+            found.append(int(entry.name))
+    return found
+
+
+def wait_until_alone(folder: Path, *, seconds: float = 30.0) -> None:
+    deadline = time.monotonic() + seconds
+    while left := processes_of(folder):
+        assert time.monotonic() < deadline, left
+        time.sleep(0.05)

@@ -3,8 +3,8 @@
 import asyncio
 from contextlib import suppress
 
+from myapp.backoff import Backoff
 from myapp.errors import AppError, Invalid, Unavailable
-from myapp.queue.connection import Backoff
 from myapp.tui.freshness import Freshness
 
 NEVER = 3600.0

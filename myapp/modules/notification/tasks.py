@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from myapp.queue.connection import Backoff
+from myapp.backoff import Backoff
 from myapp.queue.tasks import Cron, Nothing, Payload, Task
 
 
