@@ -25,14 +25,18 @@ def own_signals(
     """The first signal sets `stop`, the second calls `at_once` and ends the process.
 
     A process that has not ended in time after the first says where it hangs, and exits with 1.
+    What else sets `stop` is no signal: the first one after it changes nothing.
     """
     loop = asyncio.get_running_loop()
+    seen: list[signal.Signals] = []
 
     def on_signal(received: signal.Signals) -> None:
-        if stop.is_set():
+        if seen:
             at_once()
             os._exit(128 + received)
-        begin_stop(stop, stop_seconds=stop_seconds, signal=received.name)
+        seen.append(received)
+        if not stop.is_set():
+            begin_stop(stop, stop_seconds=stop_seconds, signal=received.name)
 
     for handled in SIGNALS:
         loop.add_signal_handler(handled, on_signal, handled)

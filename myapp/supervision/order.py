@@ -22,9 +22,14 @@ READY = b"+"
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """To be the process of this number, from 1. `listeners` are file descriptors by role."""
+    """To be the process of this number, from 1.
+
+    `supervisor` is the process id of who gives it, `listeners` are file descriptors by role, and
+    `metrics` is the folder of those.
+    """
 
     number: int
+    supervisor: int
     settings: Settings
     listeners: Mapping[str, Sequence[int]]
     metrics: Path

@@ -1,6 +1,8 @@
 """How a process stands: alone, or as one of several under a supervisor."""
 
 import asyncio
+import os
+import shutil
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -41,6 +43,7 @@ class Supervised(Alone):
 
     def __init__(self, order: Order, line: socket.socket) -> None:
         self.metrics: SharedRegistry = SharedRegistry(order.metrics, number=order.number)
+        self._order = order
         self._line = line
 
     @contextmanager
@@ -61,8 +64,11 @@ class Supervised(Alone):
 
     @asynccontextmanager
     async def measured(self) -> AsyncIterator[None]:
+        """Removes the folder of metrics in place of a supervisor that was killed."""
         async with self.metrics.kept():
             yield
+        if os.getppid() != self._order.supervisor:
+            shutil.rmtree(self._order.metrics, ignore_errors=True)
 
     def report_ready(self) -> None:
         """A supervisor that is gone by now need not know; the cut line says so too."""

@@ -7,6 +7,7 @@ embedded default, and what keeps it from serving keeps all, and is said once.
 """
 
 import asyncio
+import os
 import shutil
 import time
 from collections.abc import Callable, Sequence
@@ -161,7 +162,7 @@ class Supervisor:
     async def _see_off(self, child: Child) -> None:
         status = await child.see_off(seconds=STOP_SECONDS)
         if status not in (0, *(-signal for signal in SIGNALS)):  # it may not have been up yet
-            log.error("process did not drain", was=child.pid, status=status)
+            log.error("process ended with a failure", was=child.pid, status=status)
             self._status = self._status or 1
 
     async def _leave_ports(self) -> None:
@@ -176,4 +177,10 @@ class Supervisor:
         listeners = {
             str(name): [one.fileno() for one in sockets] for name, sockets in self._ports.items()
         }
-        return Order(number, self._settings, listeners, self._metrics)
+        return Order(
+            number=number,
+            supervisor=os.getpid(),
+            settings=self._settings,
+            listeners=listeners,
+            metrics=self._metrics,
+        )

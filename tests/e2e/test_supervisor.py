@@ -100,7 +100,7 @@ async def publish(api: str, administrator: dict[str, str], numbers: range) -> No
 async def test_one_is_killed_and_replaced_while_the_other_serves_and_both_stream(
     start: Start, env: dict[str, str], folder: Path, users: list[dict[str, str]]
 ) -> None:
-    program = start("--role=api", WEB_CONCURRENCY="2", HEALTH_PORT="0")
+    program = start("--role=api", WEB_CONCURRENCY="2", HEALTH_PORT="0", TMPDIR=str(folder.parent))
     ready = program.wait_for("ready")
     granted = run_program("admin", "grant", USERS[0], env=env, cwd=folder.parent)
     assert granted.returncode == 0, granted.stderr
@@ -130,6 +130,7 @@ async def test_one_is_killed_and_replaced_while_the_other_serves_and_both_stream
         program.process.kill()  # the supervisor itself: nothing is left behind
         await loading
     await asyncio.to_thread(wait_until_alone, folder)
+    assert list(folder.parent.glob("myapp-*")) == []
 
 
 def test_what_keeps_them_from_starting_is_said_once(start: Start, tmp_path: Path) -> None:
