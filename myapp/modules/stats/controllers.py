@@ -38,7 +38,7 @@ class StatsController:
 
     @gives_metrics
     async def get_metrics(self) -> Response:
-        """Metrics of this process, for Prometheus.
+        """Metrics of the processes on this port, for Prometheus.
 
         In development they are open to the machine itself; HEALTH_PORT has them without
         credentials.
