@@ -16,12 +16,13 @@ from pydantic import BaseModel, ValidationError
 from quart import Response, request
 from quart_schema import document_querystring, document_request, document_response
 
-from myapp.errors import FieldError, Invalid, UnsupportedMedia
+from myapp.errors import AppError, FieldError, Invalid, UnsupportedMedia
 from myapp.response import Page, Success, SuccessList, succeed, succeed_with_page
 
 M = TypeVar("M", bound=BaseModel)
 BINARY = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
 OPERATION_ATTRIBUTE = "_openapi_operation"
+REFUSALS_ATTRIBUTE = "_openapi_refusals"
 
 Handler = Callable[..., Awaitable[Any]]
 
@@ -97,12 +98,27 @@ def gives_nothing(handler: Handler) -> Handler:
 
 def gives_bytes(handler: Handler) -> Handler:
     """Documents a method that answers with the bytes of an object, outside the envelope."""
-    return describe(handler, responses={"200": {"description": "The bytes", "content": BINARY}})
+    answers = {
+        "200": {"description": "The bytes", "content": BINARY},
+        "206": {"description": "The range of them that was asked for", "content": BINARY},
+        "304": {"description": "They are still what the client has"},
+    }
+    return describe(handler, responses=answers)
 
 
 def takes_bytes(handler: Handler) -> Handler:
     """Documents a method that reads the request's body as it is."""
     return describe(handler, requestBody={"required": True, "content": BINARY})
+
+
+def refuses(*kinds: type[AppError]) -> Callable[[Handler], Handler]:
+    """Documents the errors that are a method's own, besides those of every one of its kind."""
+
+    def decorate(handler: Handler) -> Handler:
+        handler.__dict__[REFUSALS_ATTRIBUTE] = kinds
+        return handler
+
+    return decorate
 
 
 def describe(handler: Handler, **operation: Any) -> Handler:

@@ -13,11 +13,11 @@ from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.samples import Sample
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 from uuid_utils import uuid7
@@ -47,12 +47,12 @@ class ProcessState(BaseModel):
 
     model_config = ConfigDict(extra="ignore")  # a later release may say more
 
-    id: str
-    role: str
-    roles: list[str]
-    host: str
+    id: Annotated[str, Field(examples=["0198c59f-11ab-7e10-8d1c-3c5b7a9d0e42"])]
+    role: Annotated[str, Field(examples=["worker"])]
+    roles: Annotated[list[str], Field(examples=[["worker"]])]
+    host: Annotated[str, Field(examples=["myapp-worker-1"])]
     pid: int
-    version: str
+    version: Annotated[str, Field(examples=["0.1.0"])]
     started_at: AwareDatetime
     measured_at: AwareDatetime
     memory_mb: float

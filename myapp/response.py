@@ -66,7 +66,7 @@ class Failure(BaseModel):
     error: str = Field(examples=["Valid credentials are required"])
     code: str = Field(examples=["unauthenticated"])
     details: list[FieldError]
-    request_id: str
+    request_id: str = Field(examples=["b1c5d2f04a9e4c6f8a7b3d1e5f902c64"])
 
 
 class Page(BaseModel, Generic[T]):

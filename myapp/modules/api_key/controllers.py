@@ -5,7 +5,8 @@ from uuid import UUID
 from quart import request
 from quart_schema import document_request
 
-from myapp.binding import gives, gives_nothing, gives_page, queries, read_body, takes
+from myapp.binding import gives, gives_nothing, gives_page, queries, read_body, refuses, takes
+from myapp.errors import Conflict
 from myapp.middleware.auth import actor
 from myapp.modules.api_key.dtos import ApiKeyResponse, IssuedKey, KeyRotation, NewApiKey
 from myapp.modules.api_key.usecases import ApiKeyUsecase
@@ -52,6 +53,7 @@ class ApiKeyController:
         """
         await self._keys.revoke(key_id, actor())
 
+    @refuses(Conflict)
     @document_request(KeyRotation)
     @gives(IssuedKey)
     async def rotate_api_key(self, key_id: UUID) -> IssuedKey:

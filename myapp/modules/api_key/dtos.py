@@ -17,14 +17,14 @@ class ApiKeyResponse(BaseModel):
     """An API key, without the key itself."""
 
     id: UUID
-    name: str
+    name: Annotated[str, Field(examples=["billing"])]
     prefix: Annotated[
         str, Field(description="How the key begins.", examples=["myapp_4fJ0xQ8sK2aB"])
     ]
     scopes: list[Scope]
     created_at: datetime
     expires_at: datetime | None
-    revoked_at: datetime | None
+    revoked_at: Annotated[datetime | None, Field(examples=[None])]
     last_used_at: Annotated[datetime | None, Field(description="To the minute.")]
 
     @classmethod
@@ -44,7 +44,7 @@ class ApiKeyResponse(BaseModel):
 class IssuedKey(ApiKeyResponse):
     """An API key with the key itself, which nobody can see again."""
 
-    key: Annotated[str, Field(description="Shown this once.")]
+    key: Annotated[str, Field(description="Shown this once.", examples=["myapp_4fJ0xQ8sK2aB_…"])]
 
     @classmethod
     def with_text(cls, key: ApiKey, text: str) -> Self:

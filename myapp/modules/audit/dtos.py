@@ -15,6 +15,8 @@ from myapp.database.audit import (
 )
 from myapp.paging import PageQuery
 
+EXAMPLE_ID = "0198c5a0-7d0e-7c3a-9a53-5b1d2f6c8e01"
+EXAMPLE_REQUEST = "b1c5d2f04a9e4c6f8a7b3d1e5f902c64"
 PRINTABLE = r"^[^\x00-\x1f\x7f]*$"
 
 
@@ -35,15 +37,25 @@ class AuditRecordResponse(BaseModel):
     id: UUID
     actor_type: ActorType
     actor_id: Annotated[
-        str | None, Field(description="Of a user or a key; on a terminal the login name.")
+        str | None,
+        Field(
+            description="Of a user or a key; on a terminal the login name.",
+            examples=[EXAMPLE_ID],
+        ),
     ]
     action: Annotated[str, Field(examples=["user.suspended"])]
     target_type: Annotated[str, Field(examples=["user"])]
-    target_id: str
-    before: Annotated[dict[str, Any] | None, Field(description="What changed, as it was.")]
-    after: Annotated[dict[str, Any] | None, Field(description="What changed, as it is now.")]
-    request_id: str | None
-    address: str | None
+    target_id: Annotated[str, Field(examples=[EXAMPLE_ID])]
+    before: Annotated[
+        dict[str, Any] | None,
+        Field(description="What changed, as it was.", examples=[{"status": "active"}]),
+    ]
+    after: Annotated[
+        dict[str, Any] | None,
+        Field(description="What changed, as it is now.", examples=[{"status": "suspended"}]),
+    ]
+    request_id: Annotated[str | None, Field(examples=[EXAMPLE_REQUEST])]
+    address: Annotated[str | None, Field(examples=["203.0.113.7"])]
     created_at: datetime
 
     @classmethod

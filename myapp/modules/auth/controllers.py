@@ -1,6 +1,7 @@
 """HTTP at sign-in."""
 
-from myapp.binding import gives, takes
+from myapp.binding import gives, refuses, takes
+from myapp.errors import Forbidden, Unauthenticated
 from myapp.middleware.rate_limit import RequestLimits
 from myapp.modules.auth.dtos import VerifyToken
 from myapp.modules.user.dtos import UserResponse
@@ -12,6 +13,7 @@ class AuthController:
         self._limits = limits
         self._storage = storage
 
+    @refuses(Unauthenticated, Forbidden)
     @takes(VerifyToken)
     @gives(UserResponse)
     async def verify_token(self, body: VerifyToken) -> UserResponse:

@@ -10,4 +10,6 @@ class VerifyToken(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    token: Annotated[str, Field(description="From Firebase, or from `myapp token`.")]
+    token: Annotated[
+        str, Field(description="From Firebase, or from `myapp token`.", examples=["eyJhbGciOi…"])
+    ]

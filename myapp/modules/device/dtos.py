@@ -17,7 +17,15 @@ class NewDevice(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     # Printable ASCII without spaces: whatever else it is, no push service has issued it.
-    token: Annotated[str, Field(min_length=1, max_length=TOKEN_CHARACTERS, pattern=r"^[!-~]+$")]
+    token: Annotated[
+        str,
+        Field(
+            min_length=1,
+            max_length=TOKEN_CHARACTERS,
+            pattern=r"^[!-~]+$",
+            examples=["fGx2bQ:APA91bH-what-the-push-service-gave"],
+        ),
+    ]
     platform: DevicePlatform
 
 

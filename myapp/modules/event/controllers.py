@@ -6,9 +6,9 @@ from quart import Response, g, request
 from quart.wrappers.response import ResponseBody
 from quart_schema import document_headers
 
-from myapp.binding import describe, gives, queries, takes
+from myapp.binding import describe, gives, queries, refuses, takes
 from myapp.connection import abort_connection
-from myapp.errors import Invalid, Unauthenticated
+from myapp.errors import Forbidden, Invalid, NotFound, Unauthenticated
 from myapp.middleware.auth import actor, principal
 from myapp.modules.event.dtos import (
     AdminStreamQuery,
@@ -32,8 +32,6 @@ STREAM = {
         "description": "Events, until the client hangs up or may no longer listen",
         "content": {"text/event-stream": {"schema": {"type": "string"}}},
     },
-    "401": {"$ref": "#/components/responses/Error401"},
-    "403": {"$ref": "#/components/responses/Error403"},
 }
 
 
@@ -53,6 +51,7 @@ class StreamController:
         ticket = await self._streams.issue_ticket(principal())
         return TicketResponse(ticket=ticket, expires_in=int(TICKET_LIFETIME.total_seconds()))
 
+    @refuses(Unauthenticated, Forbidden)
     @partial(describe, responses=STREAM)
     @document_headers(StreamHeaders)
     @queries(StreamQuery)
@@ -104,6 +103,7 @@ class PublishController:
     def __init__(self, publishing: PublishUsecase) -> None:
         self._publishing = publishing
 
+    @refuses(NotFound)
     @takes(NewEvent)
     @gives(EventReceipt, status=202)
     async def publish_event(self, event: NewEvent) -> EventReceipt:

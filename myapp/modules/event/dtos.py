@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 class TicketResponse(BaseModel):
     """What opens one stream, once: `GET /events?ticket=`."""
 
-    ticket: str
+    ticket: Annotated[str, Field(examples=["pT4nB1Xq0mJ8vR2c"])]
     expires_in: Annotated[int, Field(description="Seconds", examples=[30])]
 
 
@@ -51,4 +51,4 @@ class NewEvent(BaseModel):
 class EventReceipt(BaseModel):
     """That an event has its place in history, under this id."""
 
-    id: str
+    id: Annotated[str, Field(examples=["Zk3vY0aQ7mXw"])]

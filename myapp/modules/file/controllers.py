@@ -13,10 +13,11 @@ from myapp.binding import (
     gives_nothing,
     gives_page,
     queries,
+    refuses,
     takes,
     takes_bytes,
 )
-from myapp.errors import Invalid, UnsupportedMedia
+from myapp.errors import Conflict, Forbidden, Invalid, UnsupportedMedia
 from myapp.middleware.auth import principal
 from myapp.modules.file.dtos import (
     DirectUpload,
@@ -75,6 +76,7 @@ class FileController:
         file = await self._files.get(principal().user.id, file_id)
         return await FileResponse.of(file, self._storage)
 
+    @refuses(Conflict)
     @gives_bytes
     async def get_content(self, file_id: UUID) -> Response:
         """The content of one of your files.
@@ -138,6 +140,7 @@ class UploadController:
         file, signed = await self._direct.begin(principal().user.id, new)
         return await DirectUpload.of(file, signed, self._storage)
 
+    @refuses(Conflict)
     @gives(FileResponse)
     async def complete_upload(self, file_id: UUID) -> FileResponse:
         """Complete a file that you have sent to storage.
@@ -156,6 +159,7 @@ class StorageController:
         self._storage = storage
         self._signer = signer
 
+    @refuses(Forbidden)
     @gives_bytes
     @queries(ReadSignature)
     async def get_object(self, query: ReadSignature, *, key: str) -> Response:
@@ -169,6 +173,7 @@ class StorageController:
         )
         return await send_object(self._storage, key, max_age=max_age, filename=query.filename)
 
+    @refuses(Forbidden)
     @takes_bytes
     @queries(Signature)
     @gives_nothing

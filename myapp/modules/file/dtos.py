@@ -32,13 +32,18 @@ class FileResponse(BaseModel):
     id: UUID
     filename: Annotated[str, Field(examples=["report.pdf"])]
     content_type: Annotated[str, Field(examples=["application/pdf"])]
-    size: Annotated[int, Field(description="In bytes.")]
+    size: Annotated[int, Field(description="In bytes.", examples=[48213])]
     sha256: Annotated[
-        str | None, Field(description="In hexadecimal; null for what was sent past us.")
+        str | None,
+        Field(description="In hexadecimal; null for what was sent past us.", examples=[64 * "0"]),
     ]
     status: FileStatus
     url: Annotated[
-        str | None, Field(description="Opens without credentials; expires. Null while pending.")
+        str | None,
+        Field(
+            description="Opens without credentials; expires. Null while pending.",
+            examples=["/storage/files/…?expires=1767225600&signature=…"],
+        ),
     ]
     created_at: datetime
 
@@ -77,19 +82,27 @@ class NewUpload(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    filename: Annotated[str, Field(min_length=1, max_length=NAME_CHARACTERS)]
+    filename: Annotated[
+        str, Field(min_length=1, max_length=NAME_CHARACTERS, examples=["report.pdf"])
+    ]
     content_type: Annotated[
         str, Field(examples=["application/pdf"]), AfterValidator(lower_content_type)
     ]
-    size: Annotated[int, Field(ge=0, description="In bytes, exactly.")]
+    size: Annotated[int, Field(ge=0, description="In bytes, exactly.", examples=[48213])]
 
 
 class UploadRequest(BaseModel):
     """The request that sends the bytes, to be made just so. It needs no other credentials."""
 
     method: Annotated[str, Field(examples=["PUT"])]
-    url: Annotated[str, Field(description="Relative to this API where it begins with a slash.")]
-    headers: dict[str, str]
+    url: Annotated[
+        str,
+        Field(
+            description="Relative to this API where it begins with a slash.",
+            examples=["/storage/uploads/…?expires=1767225600&signature=…"],
+        ),
+    ]
+    headers: Annotated[dict[str, str], Field(examples=[{"Content-Type": "application/pdf"}])]
 
 
 class DirectUpload(BaseModel):

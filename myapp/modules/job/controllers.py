@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import TypeVar
 
-from myapp.binding import gives, gives_nothing, gives_page, queries, takes
+from myapp.binding import gives, gives_nothing, gives_page, queries, refuses, takes
+from myapp.errors import Conflict
 from myapp.middleware.auth import actor
 from myapp.modules.job.dtos import (
     BulkRequest,
@@ -59,6 +60,7 @@ class JobController:
         """One job, with the error of every attempt."""
         return JobResponse.of(await self._jobs.get(key))
 
+    @refuses(Conflict)
     @gives(JobResponse)
     async def retry_job(self, key: str) -> JobResponse:
         """Queue a failed or cancelled job again.
@@ -67,6 +69,7 @@ class JobController:
         """
         return JobResponse.of(await self._jobs.retry(key, actor()))
 
+    @refuses(Conflict)
     @gives(JobResponse)
     async def cancel_job(self, key: str) -> JobResponse:
         """Cancel a job that has not ended.
@@ -76,6 +79,7 @@ class JobController:
         """
         return JobResponse.of(await self._jobs.cancel(key, actor()))
 
+    @refuses(Conflict)
     @gives_nothing
     async def delete_job(self, key: str) -> None:
         """Delete a job. 409 for one that runs: cancel it first."""

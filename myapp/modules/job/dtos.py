@@ -13,11 +13,15 @@ from myapp.queue.records import JobRecord, JobStatus
 
 FILTER_CHARACTERS = 200  # a job's key is the longest that there is
 
-FilterText = Annotated[str | None, Field(max_length=FILTER_CHARACTERS)]
+QueueFilter = Annotated[str | None, Field(max_length=FILTER_CHARACTERS, examples=["default"])]
+TaskFilter = Annotated[
+    str | None, Field(max_length=FILTER_CHARACTERS, examples=["notification:send"])
+]
 SearchText = Annotated[
     str | None,
     Field(
         max_length=FILTER_CHARACTERS,
+        examples=["TimedOut"],
         description=(
             "A job's key, a task or a request id exactly; else a text in the key, task, request "
             "id, worker, payload, result or errors of the newest 1,000 jobs that match the rest."
@@ -29,7 +33,7 @@ SearchText = Annotated[
 class QueueResponse(BaseModel):
     """A queue, with how many jobs it has by their status."""
 
-    name: str
+    name: Annotated[str, Field(examples=["default"])]
     paused: bool
     scheduled: int
     queued: int
@@ -58,9 +62,9 @@ class QueueResponse(BaseModel):
 class JobQuery(PageQuery):
     """Which jobs; those first that came last into their status."""
 
-    queue: FilterText = None
+    queue: QueueFilter = None
     status: JobStatus | None = None
-    task: FilterText = None
+    task: TaskFilter = None
     q: SearchText = None
 
     @property
@@ -73,23 +77,37 @@ class JobErrorResponse(BaseModel):
 
     attempt: int
     at: datetime
-    error: Annotated[str, Field(description="A sentence, or the end of the traceback.")]
+    error: Annotated[
+        str, Field(description="A sentence, or the end of the traceback.", examples=["TimedOut: …"])
+    ]
 
 
 class JobResponse(BaseModel):
     """One job."""
 
-    key: str
+    key: Annotated[str, Field(examples=["outbox:0198c5a0-7d0e-7c3a-9a53-5b1d2f6c8e01"])]
     task: Annotated[str, Field(examples=["notification:send"])]
     queue: Annotated[str, Field(examples=["default"])]
     status: JobStatus
-    payload: Any
+    payload: Annotated[Any, Field(examples=[{"id": "0198c5a0-7d0e-7c3a-9a53-5b1d2f6c8e02"}])]
     attempts: Annotated[int, Field(description="Those begun since it was queued or retried.")]
     max_attempts: int
     errors: Annotated[list[JobErrorResponse], Field(description="The oldest first.")]
-    result: Any
-    request_id: Annotated[str | None, Field(description="Of the request that queued it.")]
-    worker: Annotated[str | None, Field(description="Which runs it, or ran it last.")]
+    result: Annotated[Any, Field(examples=[None])]
+    request_id: Annotated[
+        str | None,
+        Field(
+            description="Of the request that queued it.",
+            examples=["b1c5d2f04a9e4c6f8a7b3d1e5f902c64"],
+        ),
+    ]
+    worker: Annotated[
+        str | None,
+        Field(
+            description="Which runs it, or ran it last.",
+            examples=["0198c59f-11ab-7e10-8d1c-3c5b7a9d0e42"],
+        ),
+    ]
     enqueued_at: datetime
     scheduled_at: Annotated[datetime | None, Field(description="When it is or was due.")]
     started_at: Annotated[datetime | None, Field(description="Of the last attempt.")]
@@ -105,9 +123,9 @@ class JobSelection(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    queue: FilterText = None
+    queue: QueueFilter = None
     status: JobStatus | None = None
-    task: FilterText = None
+    task: TaskFilter = None
     q: SearchText = None
 
     @property
@@ -138,8 +156,8 @@ class BulkResponse(BaseModel):
 class CronResponse(BaseModel):
     """A task by the clock."""
 
-    name: str
-    task: str
+    name: Annotated[str, Field(examples=["sync"])]
+    task: Annotated[str, Field(examples=["sync:data"])]
     schedule: Annotated[str, Field(description="In UTC.", examples=["0 3 * * *"])]
     paused: bool
     next_run_at: Annotated[datetime | None, Field(description="Null until a scheduler has run.")]
@@ -154,12 +172,12 @@ class CronResponse(BaseModel):
 class WorkerResponse(BaseModel):
     """A process that runs jobs."""
 
-    id: str
-    role: str
-    host: str
+    id: Annotated[str, Field(examples=["0198c59f-11ab-7e10-8d1c-3c5b7a9d0e42"])]
+    role: Annotated[str, Field(examples=["worker"])]
+    host: Annotated[str, Field(examples=["myapp-worker-1"])]
     pid: int
-    version: str
-    queues: list[str]
+    version: Annotated[str, Field(examples=["0.1.0"])]
+    queues: Annotated[list[str], Field(examples=[["default", "low"]])]
     concurrency: Annotated[int, Field(description="Jobs at once from each queue.")]
     active: Annotated[int, Field(description="Jobs that it runs now.")]
     started_at: datetime

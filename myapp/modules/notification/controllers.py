@@ -5,8 +5,8 @@ from uuid import UUID
 from quart import request
 from quart_schema import document_headers
 
-from myapp.binding import gives, gives_page, queries, takes
-from myapp.errors import Invalid
+from myapp.binding import gives, gives_page, queries, refuses, takes
+from myapp.errors import Conflict, Invalid, NotFound
 from myapp.middleware.auth import actor, principal
 from myapp.modules.notification.dtos import (
     AcceptedNotification,
@@ -30,6 +30,7 @@ class NotificationController:
         self._inbox = inbox
         self._send = send
 
+    @refuses(NotFound, Conflict)
     @document_headers(SendHeaders)
     @takes(NewNotification)
     @gives(AcceptedNotification, status=202)

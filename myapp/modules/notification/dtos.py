@@ -21,10 +21,10 @@ class NotificationResponse(BaseModel):
     """One entry of the inbox."""
 
     id: UUID
-    title: str
-    body: str
-    data: dict[str, str]
-    read_at: datetime | None
+    title: Title
+    body: Body
+    data: Annotated[dict[str, str], Field(examples=[{"chat": "42"}])]
+    read_at: Annotated[datetime | None, Field(examples=[None])]
     created_at: datetime
 
     @classmethod
@@ -58,13 +58,17 @@ class NewNotification(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    user_id: UUID | None = None
+    user_id: Annotated[UUID | None, Field(examples=["0198c5a0-7d0e-7c3a-9a53-5b1d2f6c8e01"])] = None
     user_ids: Users | None = None
     all: Annotated[Literal[True] | None, Field(description="Every active user.")] = None
     title: Title
     body: Body
     data: Annotated[
-        dict[str, str], Field(description="3,500 bytes at most, keys and values together.")
+        dict[str, str],
+        Field(
+            description="3,500 bytes at most, keys and values together.",
+            examples=[{"chat": "42"}],
+        ),
     ] = {}
 
     @model_validator(mode="after")

@@ -1,8 +1,9 @@
 """What goes over the wire about the state of the service."""
 
 from datetime import datetime
+from typing import Annotated
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from myapp.processes import ProcessState
 
@@ -19,7 +20,7 @@ class UserNumbers(BaseModel):
 class QueueNumbers(BaseModel):
     """How many jobs a queue has, by their status."""
 
-    name: str
+    name: Annotated[str, Field(examples=["default"])]
     scheduled: int
     queued: int
     active: int
@@ -32,7 +33,7 @@ class OutboxNumbers(BaseModel):
     """What was committed and is yet to be handed on, and what was set aside as unfit."""
 
     waiting: int
-    oldest: datetime | None
+    oldest: Annotated[datetime | None, Field(examples=[None])]
     set_aside: int
 
 

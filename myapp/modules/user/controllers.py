@@ -4,7 +4,8 @@ from uuid import UUID
 
 from quart import request
 
-from myapp.binding import gives, gives_nothing, gives_page, queries, takes, takes_bytes
+from myapp.binding import gives, gives_nothing, gives_page, queries, refuses, takes, takes_bytes
+from myapp.errors import Conflict, UnsupportedMedia
 from myapp.middleware.auth import actor, principal
 from myapp.modules.user.dtos import (
     ProfileChanges,
@@ -46,6 +47,7 @@ class ProfileController:
         user = await self._profile.change(principal().user.id, changes)
         return await UserResponse.of(user, self._storage)
 
+    @refuses(Conflict)
     @gives_nothing
     async def delete_me(self) -> None:
         """Delete your account.
@@ -69,6 +71,7 @@ class AvatarController:
         self._avatar = avatar
         self._storage = storage
 
+    @refuses(UnsupportedMedia)
     @takes_bytes
     @gives(UserResponse)
     async def replace_avatar(self) -> UserResponse:
@@ -115,6 +118,7 @@ class AdministrationController:
         """A user's account, also a deleted one."""
         return await UserResponse.of(await self._administration.get(user_id), self._storage)
 
+    @refuses(Conflict)
     @takes(UserChanges)
     @gives(UserResponse)
     async def change_account(self, changes: UserChanges, user_id: UUID) -> UserResponse:
@@ -127,6 +131,7 @@ class AdministrationController:
         user = await self._administration.change(user_id, changes, actor())
         return await UserResponse.of(user, self._storage)
 
+    @refuses(Conflict)
     @gives_nothing
     async def delete_account(self, user_id: UUID) -> None:
         """Delete a user's account.
@@ -135,6 +140,7 @@ class AdministrationController:
         """
         await self._administration.delete(user_id, actor())
 
+    @refuses(Conflict)
     @gives(UserResponse)
     async def restore_account(self, user_id: UUID) -> UserResponse:
         """Restore a deleted account.

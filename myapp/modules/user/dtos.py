@@ -14,6 +14,14 @@ from myapp.storage.base import Storage
 SETTABLE = (UserStatus.ACTIVE, UserStatus.SUSPENDED)
 AVATAR_URL_LIFETIME = timedelta(days=1)  # a page that stays open for a day still shows it
 
+AvatarUrl = Annotated[
+    str | None,
+    Field(
+        description="Opens without credentials; expires.",
+        examples=["/storage/avatars/…?expires=1767225600&signature=…"],
+    ),
+]
+
 
 class UserResponse(BaseModel):
     """An account, as its owner and administrators see it."""
@@ -22,7 +30,7 @@ class UserResponse(BaseModel):
     email: Annotated[str | None, Field(examples=["ada@example.com"])]
     name: Annotated[str | None, Field(examples=["Ada Lovelace"])]
     phone: Annotated[str | None, Field(examples=["+12015550123"])]
-    avatar_url: Annotated[str | None, Field(description="Opens without credentials; expires.")]
+    avatar_url: AvatarUrl
     status: UserStatus
     role: UserRole
     created_at: datetime
@@ -45,8 +53,8 @@ class PublicProfile(BaseModel):
     """What every user may see of another."""
 
     id: UUID
-    name: str | None
-    avatar_url: str | None
+    name: Annotated[str | None, Field(examples=["Ada Lovelace"])]
+    avatar_url: AvatarUrl
 
     @classmethod
     async def of(cls, user: User, storage: Storage) -> Self:
