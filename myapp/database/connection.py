@@ -121,6 +121,8 @@ def create_private_file(path: Path) -> None:
 
     One that exists is not opened: to close a file gives up all locks that this process has on it.
     """
+    if path.is_dir():
+        raise ConfigError(f"DATABASE_URL: {path} is a folder")
     if path.exists():
         return
     try:

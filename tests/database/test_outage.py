@@ -2,21 +2,24 @@
 
 import asyncio
 import socket
+import threading
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from asyncio import Runner
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+import uvloop
 from tortoise.exceptions import OperationalError
 
 from myapp.config import Settings
 from myapp.database.connection import Database, connected, open_database, transaction
 from myapp.database.url import Dialect, parse_target
 from myapp.database.user import User
-from myapp.errors import Unavailable
+from myapp.errors import ConfigError, Unavailable
 from tests.support.databases import SERVERS, dialects, run_on_server, settings_for
 
 SERVER_DIALECTS = [dialect for dialect in dialects() if dialect != "sqlite"]
@@ -78,7 +81,38 @@ async def silent_server() -> AsyncIterator[int]:
             writer.close()
 
 
+@contextmanager
+def server_that_hangs_up() -> Iterator[int]:
+    """Accepts connections and closes them at once, as a proxy does whose server is away."""
+
+    def accept() -> None:
+        with suppress(OSError):
+            while True:
+                listener.accept()[0].close()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=accept)
+        thread.start()
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+            thread.join()
+
+
 class TestUnreachable:
+    @pytest.mark.parametrize("server", ["postgres", "mysql"])  # neither has to be there for it
+    def test_a_server_that_hangs_up(self, server: Dialect) -> None:
+        async def ask(port: int) -> None:
+            async with open_database(settings_for(moved(server, port))):
+                for _ in range(30):  # the driver notices at one step of connecting or another
+                    with pytest.raises(Unavailable):
+                        await User.all().count()
+
+        # In the program's own loop, where a connection that is lost has no socket any more.
+        with server_that_hangs_up() as port, Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(ask(port))
+
     @on_servers
     async def test_a_refused_connection(self, server: Dialect) -> None:
         with socket.socket() as closed:
@@ -222,6 +256,21 @@ class TestSqliteTrouble:
             with pytest.raises(Unavailable):
                 await database.client.execute_query_dict("INSERT INTO t VALUES (zeroblob(1000000))")
             await database.ping()
+
+
+@pytest.mark.skipif("sqlite" not in dialects(), reason="SQLite is not tested here")
+class TestSqliteFile:
+    async def test_that_is_a_folder_is_refused(self, tmp_path: Path) -> None:
+        with pytest.raises(ConfigError, match="is a folder"):
+            async with open_database(settings_for(f"sqlite://{tmp_path}")):
+                pass
+
+    async def test_that_is_no_database_is_refused(self, tmp_path: Path) -> None:
+        path = tmp_path / "app.db"
+        path.write_text("no database at all\n")
+        async with open_database(settings_for(f"sqlite://{path}")) as database:
+            with pytest.raises(ConfigError, match="is no database"):
+                await database.ping()
 
 
 class TestDefects:

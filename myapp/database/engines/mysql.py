@@ -10,6 +10,9 @@ from tortoise.backends.mysql.client import MySQLClient, TransactionWrapper
 from myapp.database.engines.base import TransactionClient, naming_outages
 from myapp.database.engines.pooled import CLOSE_SECONDS, PooledEngine
 
+# The driver's word, a bare RuntimeError, for a server that hangs up as soon as it is reached: so
+# does a proxy whose database is away.
+HUNG_UP = "Transport does not expose socket instance"
 CLIENT_ERRORS = range(2000, 2100)  # the driver could not reach the server, or lost it
 OUTAGES = {
     *(ER.ACCESS_DENIED_ERROR, ER.DBACCESS_DENIED_ERROR, ER.BAD_DB_ERROR),
@@ -63,6 +66,8 @@ class MySQLEngine(PooledEngine, MySQLClient):
     def is_outage(self, error: Exception) -> bool:
         if isinstance(error, errors.InterfaceError):
             return True  # "Not connected"
+        if isinstance(error, RuntimeError) and error.args == (HUNG_UP,):
+            return True
         code = error.args[0] if isinstance(error, errors.MySQLError) and error.args else None
         return code in CLIENT_ERRORS or code in OUTAGES
 

@@ -18,6 +18,7 @@ from myapp.database.engines.base import (
     TransactionClient,
     naming_outages,
 )
+from myapp.errors import ConfigError
 
 OUTAGES = {
     sqlite3.SQLITE_BUSY,
@@ -63,7 +64,9 @@ class SqliteEngine(Engine, SqliteClient):
         for remaining in reversed(range(CONNECT_TRIES)):
             try:
                 self._connection = await connect(self.filename, self.pragmas)
-            except sqlite3.OperationalError as error:
+            except sqlite3.DatabaseError as error:
+                if primary_code(error) == sqlite3.SQLITE_NOTADB:
+                    raise ConfigError(f"DATABASE_URL: {self.filename} is no database") from None
                 if primary_code(error) != sqlite3.SQLITE_BUSY or not remaining:
                     raise
                 await asyncio.sleep(CONNECT_PAUSE_SECONDS)
