@@ -22,6 +22,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from myapp.enums import AuthProvider, Environment, PushService
 from myapp.errors import ConfigError as ConfigError
 
+ENV_FILE = ".env"
 SECRET_KEY_BYTES = 32
 DATABASE_SCHEMES = ("sqlite", "postgres", "postgresql", "mysql")
 REDIS_SCHEMES = ("redis", "rediss", "unix")
@@ -88,6 +89,22 @@ def url_of(*schemes: str) -> AfterValidator:
     return AfterValidator(check)
 
 
+def check_redis(value: SecretStr) -> SecretStr:
+    """Refuses what the client would find out late, or read as something else."""
+    parts = urlsplit(value.get_secret_value())
+    if parts.scheme == "unix":
+        if not parts.path:
+            raise ValueError("names a socket: unix:///path/of/the/socket")
+        return value
+    try:
+        _ = parts.port
+    except ValueError:
+        raise ValueError("has a port that cannot be read") from None
+    if not re.fullmatch(r"(/\d*)?", parts.path, re.ASCII):
+        raise ValueError("ends with the number of a database, such as /0, or with nothing")
+    return value
+
+
 CommaSeparated = (NoDecode, BeforeValidator(split_commas))
 RateLimit = Annotated[Rate | None, NoDecode, BeforeValidator(parse_rate)]
 Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(parse_network)]
@@ -102,7 +119,7 @@ class Settings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(
-        env_file=".env",
+        env_file=ENV_FILE,
         env_file_encoding="utf-8",
         env_ignore_empty=True,
         extra="ignore",
@@ -119,7 +136,9 @@ class Settings(BaseSettings):
     data_dir: Path = Path(".myapp")
 
     database_url: Annotated[SecretStr, url_of(*DATABASE_SCHEMES)] | None = None
-    redis_url: Annotated[SecretStr, url_of(*REDIS_SCHEMES)] | None = None
+    redis_url: Annotated[SecretStr, url_of(*REDIS_SCHEMES), AfterValidator(check_redis)] | None = (
+        None
+    )
 
     firebase_project_id: str | None = None
     firebase_credentials: SecretStr | None = None
@@ -247,7 +266,9 @@ def storage_fault(url: str) -> str | None:
     if parts.scheme == "s3":
         fits = BUCKET.fullmatch(parts.netloc) and PREFIX.fullmatch(parts.path)
         return None if fits and not parts.query + parts.fragment else "takes s3://bucket/prefix"
-    return None if parts.scheme == "file" else "starts with file:/// or s3://"
+    if parts.scheme != "file":
+        return "starts with file:/// or s3://"
+    return None if parts.path.startswith("/") and not parts.netloc else "takes file:///and/a/folder"
 
 
 def credentials_fault(credentials: SecretStr) -> str | None:
@@ -255,14 +276,16 @@ def credentials_fault(credentials: SecretStr) -> str | None:
     text = credentials.get_secret_value()
     if not text.lstrip().startswith("{"):
         path = Path(text)
-        if not path.is_file():
-            return "is neither a file nor JSON"
-        text = path.read_text()
+        try:
+            text = path.read_text()
+        except (OSError, ValueError):
+            return "is neither a readable file nor JSON"
     try:
         key = json.loads(text)
     except ValueError:
         return "is not valid JSON"
-    return None if isinstance(key, dict) and "type" in key else "is no service account key"
+    known = isinstance(key, dict) and key.get("type") == "service_account"
+    return None if known else "is no service account key"
 
 
 def load_settings(**flags: Any) -> Settings:
@@ -274,6 +297,10 @@ def load_settings(**flags: Any) -> Settings:
         return Settings(**{name: value for name, value in flags.items() if value is not None})
     except ValidationError as error:
         raise ConfigError(explain(error)) from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{ENV_FILE}: is no text in UTF-8") from None
+    except OSError as error:
+        raise ConfigError(f"{ENV_FILE}: cannot be read: {error.strerror}") from None
 
 
 def explain(error: ValidationError) -> str:

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 from myapp.config import Settings
 from myapp.enums import Role
+from myapp.grpc.tls import open_tls
 from myapp.listener import bind, close_all
 
 HEALTH = "health"
@@ -16,9 +17,14 @@ Ports = Mapping[str, Sequence[socket.socket]]
 
 @contextmanager
 def open_ports(settings: Settings, roles: Sequence[Role]) -> Iterator[Ports]:
-    """Binds the ports of these roles before anything else is touched: one in use ends it here."""
+    """Binds the ports of these roles before anything else is touched: one in use ends it here.
+
+    So does a certificate for one of them that cannot be loaded.
+    """
     ports: dict[str, Sequence[socket.socket]] = {}
     try:
+        if Role.GRPC in roles:
+            open_tls(settings.grpc_tls_cert, settings.grpc_tls_key)
         if Role.API in roles:
             ports[Role.API] = bind(settings.host, settings.port)
         if Role.GRPC in roles:

@@ -109,13 +109,14 @@ async def open_resources(
             settings,
             secret=secret,
             database=database,
-            redis_url=await redis_address(settings, stack),
             others=(
                 await open_others(settings, secret, stack)
                 if outside
                 else nothing_outside(settings, secret)
             ),
             metrics=metrics or CollectorRegistry(),
+            # Last: what cannot work with these settings has been refused before a server starts.
+            redis_url=await redis_address(settings, stack),
         )
         stack.push_async_callback(resources.redis.aclose)
         stack.push_async_callback(resources.queue_redis.aclose)

@@ -72,6 +72,9 @@ class TestRefusal:
             ("PORT", "70000"),
             ("DATABASE_URL", "oracle://x"),
             ("REDIS_URL", "http://x"),
+            ("REDIS_URL", "redis://h:port"),
+            ("REDIS_URL", "redis://h/name"),
+            ("REDIS_URL", "unix://"),
             ("SECRET_KEY", "short"),
             ("QUEUES", "Default"),
             ("WORKER_CONCURRENCY", "0"),
@@ -83,8 +86,12 @@ class TestRefusal:
             ("LOG_LEVEL", "loud"),
             ("LOG_FORMAT", "xml"),
             ("STORAGE_URL", "ftp://x"),
+            ("STORAGE_URL", "file://relative/path"),
+            ("STORAGE_URL", "file:relative"),
+            ("STORAGE_URL", "file://"),
             ("FIREBASE_CREDENTIALS", "/nowhere.json"),
             ("FIREBASE_CREDENTIALS", "{not json"),
+            ("FIREBASE_CREDENTIALS", '{"type": "authorized_user"}'),
             ("GRPC_TLS_CERT", "/nowhere.pem"),
         ],
     )
@@ -95,6 +102,21 @@ class TestRefusal:
             load(monkeypatch, **{name: value})
         assert str(refusal.value).startswith(name)
         assert "\n" not in str(refusal.value)
+
+    @pytest.mark.parametrize(
+        "url", ["redis://h", "redis://h:1/2", "rediss://u:p@h/?db=1", "unix:///s?db=1"]
+    )
+    def test_is_not_of_an_address_that_makes_sense(
+        self, monkeypatch: pytest.MonkeyPatch, url: str
+    ) -> None:
+        assert load(monkeypatch, REDIS_URL=url).redis_url
+
+    def test_names_an_env_file_that_is_no_text(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        (tmp_path / ".env").write_bytes(b"PORT=\xff\n")
+        with pytest.raises(ConfigError, match=r"^\.env: [^\n]+$"):
+            load_settings()
 
     def test_never_shows_a_secret(self, monkeypatch: pytest.MonkeyPatch) -> None:
         with pytest.raises(ConfigError) as refusal:

@@ -5,8 +5,7 @@ import json
 import re
 import sys
 from collections.abc import Iterable, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
@@ -43,18 +42,14 @@ def routes(flags: dict[str, Any]) -> None:
 
 
 @click.command()
-@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="Write to a file.")
+@click.option("--output", type=click.File("w"), default="-", help="Write to a file.")
 @click.pass_obj
-def openapi(flags: dict[str, Any], output: Path | None) -> None:
+def openapi(flags: dict[str, Any], output: TextIO) -> None:
     """Print the OpenAPI document."""
     from myapp.openapi import openapi_document
 
     _, app, _ = describe(flags)
-    text = json.dumps(openapi_document(app), indent=2)
-    if output is None:
-        click.echo(text)
-    else:
-        output.write_text(text + "\n")
+    click.echo(json.dumps(openapi_document(app), indent=2), file=output)
 
 
 def describe(flags: dict[str, Any]) -> tuple["Resources", "Quart", "Features"]:

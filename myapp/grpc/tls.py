@@ -23,5 +23,6 @@ def open_tls(cert: Path | None, key: Path | None) -> ssl.SSLContext | None:
         context.load_cert_chain(cert, key)
     except OSError as error:  # SSLError is one
         reason = error.reason if isinstance(error, ssl.SSLError) else error.strerror
+        reason = reason or "no certificate chain and its key, in PEM"
         raise ConfigError(f"GRPC_TLS_CERT and GRPC_TLS_KEY cannot be loaded: {reason}") from None
     return context

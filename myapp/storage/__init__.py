@@ -36,10 +36,7 @@ async def open_storage(settings: Settings, *, signing_key: bytes) -> AsyncIterat
 
 
 def local_root(settings: Settings) -> Path:
-    """The folder of local storage. Raises ConfigError."""
+    """The folder of local storage."""
     if not settings.storage_url:
         return settings.data_dir / "files"
-    url = urlsplit(settings.storage_url)
-    if url.scheme != "file" or url.netloc or not url.path.startswith("/"):
-        raise ConfigError("STORAGE_URL: takes file:///and/a/folder")
-    return Path(unquote(url.path))
+    return Path(unquote(urlsplit(settings.storage_url).path))

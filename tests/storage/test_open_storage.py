@@ -24,13 +24,6 @@ async def test_storage_url_names_another_folder(tmp_path: Path) -> None:
     assert not (tmp_path / "files").exists()
 
 
-@pytest.mark.parametrize("url", ["file://relative/path", "file:relative", "file://"])
-async def test_a_url_without_an_absolute_folder_is_refused(tmp_path: Path, url: str) -> None:
-    with pytest.raises(ConfigError, match="STORAGE_URL"):
-        async with open_storage(settings(tmp_path, url), signing_key=b"key"):
-            pass
-
-
 async def test_a_folder_that_cannot_be_made_is_named_by_its_variable(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(ConfigError, match="DATA_DIR"):
