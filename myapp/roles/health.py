@@ -6,6 +6,7 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry
 
+from myapp.correlation import choose_request_id
 from myapp.health import Health
 from myapp.metrics import CONTENT_TYPE, render
 from myapp.roles.base import RoleContext
@@ -16,13 +17,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Answer = tuple[int, str, bytes]  # status, content type, body
 
-NOT_FOUND = {
-    "success": False,
-    "error": "Not found",
-    "code": "not_found",
-    "details": [],
-    "request_id": "",
-}
+NOT_FOUND = {"success": False, "error": "Not found", "code": "not_found", "details": []}
 
 
 class HealthApp:
@@ -33,15 +28,18 @@ class HealthApp:
         self._metrics = metrics
 
     async def __call__(self, scope: Message, _receive: Receive, send: Send) -> None:
-        status, content_type, body = await self._answer(scope["path"])
+        given = dict(scope["headers"]).get(b"x-request-id", b"")
+        request_id = choose_request_id(given.decode("latin-1"))
+        status, content_type, body = await self._answer(scope["path"], request_id)
         headers = [
             (b"content-type", content_type.encode()),
             (b"cache-control", b"no-store"),
+            (b"x-request-id", request_id.encode()),
         ]
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
-    async def _answer(self, path: str) -> Answer:
+    async def _answer(self, path: str, request_id: str) -> Answer:
         if path == "/health":
             return answer_json(200, {"status": "ok"})
         if path == "/ready":
@@ -49,7 +47,7 @@ class HealthApp:
             return answer_json(200 if readiness.ready else 503, readiness.as_dict())
         if path == "/metrics":
             return 200, CONTENT_TYPE, render(self._metrics)
-        return answer_json(404, NOT_FOUND)
+        return answer_json(404, NOT_FOUND | {"request_id": request_id})
 
 
 def answer_json(status: int, body: Mapping[str, object]) -> Answer:

@@ -48,7 +48,7 @@ def plan_answer(
         headers["Content-Length"] = str(stored.size)
         return Answer(HTTPStatus.OK, headers, ByteRange(0, stored.size))
     if part.start >= part.stop:
-        beyond = {"Content-Range": f"bytes */{stored.size}", "Content-Length": "0"}
+        beyond = {"Content-Range": f"bytes */{stored.size}"}
         return Answer(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, beyond, None)
     headers["Content-Range"] = f"bytes {part.start}-{part.stop - 1}/{stored.size}"
     headers["Content-Length"] = str(part.stop - part.start)

@@ -108,6 +108,11 @@ def describe(key: ApiKey) -> dict[str, Any]:
         "name": key.name,
         "prefix": PREFIX + key.public_id,
         "scopes": list(key.scopes),
-        "expires_at": key.expires_at.isoformat() if key.expires_at else None,
-        "revoked_at": key.revoked_at.isoformat() if key.revoked_at else None,
+        "expires_at": in_utc(key.expires_at),
+        "revoked_at": in_utc(key.revoked_at),
     }
+
+
+def in_utc(moment: datetime | None) -> str | None:
+    """As the API writes every time."""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z") if moment else None

@@ -4,10 +4,12 @@ For the api role alone: it loads Quart.
 """
 
 from collections.abc import AsyncIterator
+from http import HTTPStatus
 
-from quart import Response, request
+from quart import Response, g, request
 
-from myapp.errors import Unavailable
+from myapp.errors import Invalid, Unavailable
+from myapp.response import fail
 from myapp.storage.base import ByteRange, Storage, StoredObject
 from myapp.storage.serving import plan_answer
 
@@ -19,6 +21,11 @@ async def send_object(
     async with storage.open(key) as found:
         stored = found.stored
     answer = plan_answer(stored, request.headers, max_age=max_age, filename=filename)
+    if answer.status is HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+        refusal = fail(Invalid("The range lies beyond the end"), request_id=g.request_id)
+        refusal.status_code = answer.status
+        refusal.headers.update(answer.headers)
+        return refusal
     body = read_object(storage, stored, answer.part) if answer.part else b""
     response = Response(body, status=answer.status, headers=answer.headers)
     response.timeout = None  # as long as the client takes; it is watched while it does
