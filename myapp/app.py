@@ -6,8 +6,9 @@ from typing import Literal
 
 from pydantic import BaseModel
 from quart import Blueprint, Quart, Response
-from quart_schema import document_response, tag_blueprint
+from quart_schema import document_response
 
+from myapp.binding import tag_routes
 from myapp.config import Settings
 from myapp.connection import Connection, Request
 from myapp.health import Health
@@ -70,7 +71,7 @@ class ReadinessReport(BaseModel):
 
 def system_routes(health: Health) -> Blueprint:
     blueprint = Blueprint("system", __name__)
-    tag_blueprint(blueprint, ["system"])
+    tag_routes(blueprint, "system", "Whether the service lives and is ready.")
 
     @blueprint.get("/health")
     @document_response(Alive)

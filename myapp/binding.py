@@ -13,8 +13,13 @@ from functools import wraps
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
-from quart import Response, request
-from quart_schema import document_querystring, document_request, document_response
+from quart import Blueprint, Response, request
+from quart_schema import (
+    document_querystring,
+    document_request,
+    document_response,
+    tag_blueprint,
+)
 
 from myapp.errors import AppError, FieldError, Invalid, UnsupportedMedia
 from myapp.response import Page, Success, SuccessList, succeed, succeed_with_page
@@ -23,6 +28,7 @@ M = TypeVar("M", bound=BaseModel)
 BINARY = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
 OPERATION_ATTRIBUTE = "_openapi_operation"
 REFUSALS_ATTRIBUTE = "_openapi_refusals"
+TAG_ATTRIBUTE = "_openapi_tag"
 
 Handler = Callable[..., Awaitable[Any]]
 
@@ -125,6 +131,12 @@ def describe(handler: Handler, **operation: Any) -> Handler:
     """Adds to the handler's operation in the OpenAPI document."""
     handler.__dict__.setdefault(OPERATION_ATTRIBUTE, {}).update(operation)
     return handler
+
+
+def tag_routes(blueprint: Blueprint, name: str, description: str = "") -> None:
+    """Groups a blueprint's routes in the OpenAPI document; one blueprint describes the group."""
+    tag_blueprint(blueprint, [name])
+    blueprint.__dict__[TAG_ATTRIBUTE] = (name, description)
 
 
 async def read_body(model: type[M]) -> M:

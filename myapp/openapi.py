@@ -12,14 +12,13 @@ from quart_schema import (
     HttpSecurityScheme,
     Info,
     QuartSchema,
-    Tag,
     hide,
 )
 from quart_schema.openapi import OpenAPIProvider
 from werkzeug.routing import BaseConverter, Rule, UUIDConverter
 
 from myapp import __version__
-from myapp.binding import OPERATION_ATTRIBUTE, REFUSALS_ATTRIBUTE
+from myapp.binding import OPERATION_ATTRIBUTE, REFUSALS_ATTRIBUTE, TAG_ATTRIBUTE
 from myapp.errors import AppError, Invalid
 from myapp.middleware.api_key import HEADER
 from myapp.middleware.auth import API_KEY, BEARER
@@ -55,18 +54,6 @@ come back.
 
 A user sends `Authorization: Bearer TOKEN`, an identity token; a service sends `X-API-Key: KEY`.
 """
-TAGS = (
-    Tag("auth", "Sign-in: identity tokens become users."),
-    Tag("account", "The caller's own account, and what others see of it."),
-    Tag("administration", "For administrators: everybody's accounts, the audit log, numbers."),
-    Tag("api keys", "For administrators: the keys of services."),
-    Tag("jobs", "For administrators: queues, jobs, crons and workers."),
-    Tag("devices", "Where pushes go."),
-    Tag("notifications", "The inbox, and what is sent to it."),
-    Tag("events", "Live events: streams, and sending."),
-    Tag("files", "Stored objects, by signed URLs."),
-    Tag("system", "Whether the service lives and is ready."),
-)
 # The page's own scripts and styles; Swagger UI styles elements inline and has data: images.
 DOCS_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
@@ -103,6 +90,7 @@ class Provider(OpenAPIProvider):
     def schema(self) -> dict[str, Any]:
         document = super().schema()
         document["info"]["license"] = {"name": "MIT", "identifier": "MIT"}
+        document["tags"] = list(self._tags())
         failure = Failure.model_json_schema(
             mode="serialization", ref_template="#/components/schemas/{model}"
         )
@@ -116,6 +104,13 @@ class Provider(OpenAPIProvider):
         }
         add_examples(document)
         return document
+
+    def _tags(self) -> Iterable[dict[str, str]]:
+        """The tags that blueprints describe, in the order in which those came."""
+        for blueprint in self._app.blueprints.values():
+            name, description = blueprint.__dict__.get(TAG_ATTRIBUTE, ("", ""))
+            if description:
+                yield {"name": name, "description": description}
 
     def generate_rules(self) -> Iterable[Rule]:
         return sorted(super().generate_rules(), key=lambda rule: rule.rule)
@@ -200,7 +195,6 @@ def document_api(app: Quart) -> None:
     schema = QuartSchema(
         openapi_path=None,
         info=Info("myapp", __version__, description=ABOUT),
-        tags=list(TAGS),
         security_schemes={
             BEARER: HttpSecurityScheme(scheme="bearer", bearer_format="JWT"),
             API_KEY: APIKeySecurityScheme(in_="header", name=HEADER),

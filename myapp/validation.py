@@ -8,12 +8,15 @@ so that a caller learns of every fault at once:
 """
 
 import inspect
+import unicodedata
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Generic, TypeVar
 
 from myapp.errors import FieldError, Invalid
 
 T = TypeVar("T", contravariant=True)
+
+CONTROLS = frozenset({"Cc", "Cs", "Zl", "Zp"})  # Unicode categories
 
 Faults = Iterable[FieldError]
 # May be asynchronous, for a rule that has to look something up.
@@ -34,3 +37,8 @@ class ValidatorChain(Generic[T]):
             faults += await found if inspect.isawaitable(found) else found
         if faults:
             raise Invalid(details=faults)
+
+
+def is_one_line(text: str) -> bool:
+    """Control characters and line breaks would forge log lines and break terminals."""
+    return all(unicodedata.category(character) not in CONTROLS for character in text)

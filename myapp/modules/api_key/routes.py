@@ -1,8 +1,8 @@
 """The routes of API keys."""
 
 from quart import Blueprint
-from quart_schema import tag_blueprint
 
+from myapp.binding import tag_routes
 from myapp.middleware.auth import Auth
 from myapp.modules.api_key import ApiKeyModule
 from myapp.modules.api_key.controllers import ApiKeyController
@@ -10,7 +10,7 @@ from myapp.modules.api_key.controllers import ApiKeyController
 
 def routes(module: ApiKeyModule, auth: Auth) -> Blueprint:
     blueprint = Blueprint("api_key", __name__, url_prefix="/admin/api-keys")
-    tag_blueprint(blueprint, ["api keys"])
+    tag_routes(blueprint, "api keys", "For administrators: the keys of services.")
     keys = ApiKeyController(module.administration)
 
     blueprint.get("")(auth.admin(keys.list_api_keys))

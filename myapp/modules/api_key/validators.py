@@ -1,15 +1,12 @@
 """The rules for API keys, whichever door they come by."""
 
-import unicodedata
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from myapp.database.api_key import NAME_CHARACTERS
 from myapp.errors import FieldError
 from myapp.modules.api_key.dtos import NewApiKey
-from myapp.validation import ValidatorChain
-
-CONTROLS = frozenset({"Cc", "Cs", "Zl", "Zp"})  # Unicode categories
+from myapp.validation import ValidatorChain, is_one_line
 
 
 def name_fits(new: NewApiKey) -> Iterator[FieldError]:
@@ -17,7 +14,7 @@ def name_fits(new: NewApiKey) -> Iterator[FieldError]:
         yield FieldError("name", "is empty")
     if len(new.name) > NAME_CHARACTERS:
         yield FieldError("name", f"has more than {NAME_CHARACTERS} characters")
-    if any(unicodedata.category(character) in CONTROLS for character in new.name):
+    if not is_one_line(new.name):
         yield FieldError("name", "has control characters or line breaks")
 
 

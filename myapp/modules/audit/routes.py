@@ -1,8 +1,8 @@
 """The route of the audit log."""
 
 from quart import Blueprint
-from quart_schema import tag_blueprint
 
+from myapp.binding import tag_routes
 from myapp.middleware.auth import Auth
 from myapp.modules.audit import AuditModule
 from myapp.modules.audit.controllers import AuditController
@@ -10,6 +10,6 @@ from myapp.modules.audit.controllers import AuditController
 
 def routes(module: AuditModule, auth: Auth) -> Blueprint:
     blueprint = Blueprint("audit", __name__)
-    tag_blueprint(blueprint, ["administration"])
+    tag_routes(blueprint, "administration")
     blueprint.get("/admin/audit-log")(auth.admin(AuditController(module.log).list_audit_records))
     return blueprint

@@ -1,8 +1,8 @@
 """The routes of sign-in."""
 
 from quart import Blueprint
-from quart_schema import tag_blueprint
 
+from myapp.binding import tag_routes
 from myapp.middleware.auth import Auth
 from myapp.modules.auth import AuthModule
 from myapp.modules.auth.controllers import AuthController
@@ -10,7 +10,7 @@ from myapp.modules.auth.controllers import AuthController
 
 def routes(module: AuthModule, auth: Auth) -> Blueprint:
     blueprint = Blueprint("auth", __name__, url_prefix="/auth")
-    tag_blueprint(blueprint, ["auth"])
+    tag_routes(blueprint, "auth", "Sign-in: identity tokens become users.")
     controller = AuthController(limits=auth.limits, storage=module.storage)
     blueprint.post("/verify")(controller.verify_token)
     return blueprint

@@ -1,8 +1,8 @@
 """The routes of devices."""
 
 from quart import Blueprint
-from quart_schema import tag_blueprint
 
+from myapp.binding import tag_routes
 from myapp.middleware.auth import Auth
 from myapp.modules.device import DeviceModule
 from myapp.modules.device.controllers import DeviceController
@@ -10,7 +10,7 @@ from myapp.modules.device.controllers import DeviceController
 
 def routes(module: DeviceModule, auth: Auth) -> Blueprint:
     blueprint = Blueprint("device", __name__)
-    tag_blueprint(blueprint, ["devices"])
+    tag_routes(blueprint, "devices", "Where pushes go.")
     devices = DeviceController(module.devices)
 
     blueprint.post("/devices")(auth.required(devices.register_device))

@@ -1,8 +1,8 @@
 """The routes of live events."""
 
 from quart import Blueprint
-from quart_schema import tag_blueprint
 
+from myapp.binding import tag_routes
 from myapp.database.api_key import Scope
 from myapp.middleware.auth import Auth
 from myapp.middleware.rate_limit import limit_tickets
@@ -13,7 +13,7 @@ from myapp.modules.event.page import get_page
 
 def routes(module: EventModule, auth: Auth) -> Blueprint:
     blueprint = Blueprint("event", __name__)
-    tag_blueprint(blueprint, ["events"])
+    tag_routes(blueprint, "events", "Live events: streams, and sending.")
     streams = StreamController(module.streams)
     publishing = PublishController(module.publishing)
     may_publish = auth.admin_or_key(Scope.EVENTS_PUBLISH)

@@ -1,8 +1,8 @@
 """The routes of files and stored objects."""
 
 from quart import Blueprint
-from quart_schema import tag_blueprint
 
+from myapp.binding import tag_routes
 from myapp.middleware.auth import Auth
 from myapp.middleware.rate_limit import limit_uploads
 from myapp.modules.file import FileModule
@@ -11,7 +11,7 @@ from myapp.modules.file.controllers import FileController, StorageController, Up
 
 def routes(module: FileModule, auth: Auth) -> Blueprint:
     blueprint = Blueprint("file", __name__)
-    tag_blueprint(blueprint, ["files"])
+    tag_routes(blueprint, "files", "Stored objects, by signed URLs.")
     files = FileController(module.files, storage=module.storage)
     upload = UploadController(module.upload, module.direct, storage=module.storage)
     stored = StorageController(storage=module.storage, signer=module.signer)

@@ -1,8 +1,8 @@
 """The routes of queues, jobs, crons and workers."""
 
 from quart import Blueprint
-from quart_schema import tag_blueprint
 
+from myapp.binding import tag_routes
 from myapp.middleware.auth import Auth
 from myapp.modules.job import JobModule
 from myapp.modules.job.controllers import CronController, JobController, QueueController
@@ -10,7 +10,7 @@ from myapp.modules.job.controllers import CronController, JobController, QueueCo
 
 def routes(module: JobModule, auth: Auth) -> Blueprint:
     blueprint = Blueprint("job", __name__, url_prefix="/admin")
-    tag_blueprint(blueprint, ["jobs"])
+    tag_routes(blueprint, "jobs", "For administrators: queues, jobs, crons and workers.")
     jobs = JobController(module.jobs)
     queues = QueueController(module.queues)
     crons = CronController(module.clockwork)

@@ -1,8 +1,8 @@
 """The routes of notifications."""
 
 from quart import Blueprint
-from quart_schema import tag_blueprint
 
+from myapp.binding import tag_routes
 from myapp.database.api_key import Scope
 from myapp.middleware.auth import Auth
 from myapp.modules.notification import NotificationModule
@@ -11,7 +11,7 @@ from myapp.modules.notification.controllers import NotificationController
 
 def routes(module: NotificationModule, auth: Auth) -> Blueprint:
     blueprint = Blueprint("notification", __name__)
-    tag_blueprint(blueprint, ["notifications"])
+    tag_routes(blueprint, "notifications", "The inbox, and what is sent to it.")
     controller = NotificationController(module.inbox, module.send)
     sender = auth.admin_or_key(Scope.NOTIFICATIONS_SEND)
 

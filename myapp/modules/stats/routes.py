@@ -5,8 +5,8 @@ from functools import wraps
 from typing import Any
 
 from quart import Blueprint
-from quart_schema import tag_blueprint
 
+from myapp.binding import tag_routes
 from myapp.database.api_key import Scope
 from myapp.middleware.auth import Auth, credentials_given
 from myapp.modules.stats import StatsModule
@@ -17,7 +17,7 @@ Handler = Callable[..., Awaitable[Any]]
 
 def routes(module: StatsModule, auth: Auth) -> Blueprint:
     blueprint = Blueprint("stats", __name__)
-    tag_blueprint(blueprint, ["administration"])
+    tag_routes(blueprint, "administration")
     stats = StatsController(module.stats, metrics=module.metrics)
 
     get_metrics = auth.admin_or_key(Scope.METRICS_READ)(stats.get_metrics)

@@ -1,8 +1,8 @@
 """The routes of accounts."""
 
 from quart import Blueprint
-from quart_schema import tag_blueprint
 
+from myapp.binding import tag_routes
 from myapp.middleware.auth import Auth
 from myapp.modules.user import UserModule
 from myapp.modules.user.controllers import (
@@ -14,7 +14,7 @@ from myapp.modules.user.controllers import (
 
 def routes(module: UserModule, auth: Auth) -> Blueprint:
     blueprint = Blueprint("user", __name__)
-    tag_blueprint(blueprint, ["account"])
+    tag_routes(blueprint, "account", "The caller's own account, and what others see of it.")
     profile = ProfileController(module.profile, storage=module.storage)
     avatar = AvatarController(module.avatar, storage=module.storage)
 
@@ -31,7 +31,11 @@ def routes(module: UserModule, auth: Auth) -> Blueprint:
 
 def administration_routes(module: UserModule, auth: Auth) -> Blueprint:
     blueprint = Blueprint("administration", __name__, url_prefix="/admin/users")
-    tag_blueprint(blueprint, ["administration"])
+    tag_routes(
+        blueprint,
+        "administration",
+        "For administrators: everybody's accounts, the audit log, numbers.",
+    )
     controller = AdministrationController(module.administration, storage=module.storage)
 
     blueprint.get("")(auth.admin(controller.list_users))

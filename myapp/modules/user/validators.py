@@ -1,7 +1,6 @@
 """The rules for what people say about themselves, whichever door it comes by."""
 
 import re
-import unicodedata
 from collections.abc import Iterator
 
 import phonenumbers
@@ -9,11 +8,10 @@ import phonenumbers
 from myapp.database.user import EMAIL_CHARACTERS, NAME_CHARACTERS
 from myapp.errors import FieldError
 from myapp.modules.user.dtos import ProfileChanges
-from myapp.validation import ValidatorChain
+from myapp.validation import ValidatorChain, is_one_line
 
 # What is certainly no address; whether it is one, only a letter to it would tell.
 EMAIL = re.compile(r"[^\s@\x00-\x1f\x7f]+@[^\s@\x00-\x1f\x7f]+")
-CONTROLS = frozenset({"Cc", "Cs", "Zl", "Zp"})  # Unicode categories
 
 
 def name_fits(changes: ProfileChanges) -> Iterator[FieldError]:
@@ -26,8 +24,7 @@ def name_fits(changes: ProfileChanges) -> Iterator[FieldError]:
 
 
 def name_is_one_line(changes: ProfileChanges) -> Iterator[FieldError]:
-    """Control characters and line breaks would forge log lines and break terminals."""
-    if any(unicodedata.category(character) in CONTROLS for character in changes.name or ""):
+    if not is_one_line(changes.name or ""):
         yield FieldError("name", "has control characters or line breaks")
 
 
