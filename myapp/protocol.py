@@ -40,7 +40,14 @@ TOO_MANY = "Too many requests in a row"
 class State(ServerState):
     """What the connections of one server share."""
 
-    draining = False
+    def __init__(self, stop: asyncio.Event) -> None:
+        super().__init__()
+        self._stop = stop
+
+    @property
+    def draining(self) -> bool:
+        """From the very moment at which `/ready` says 503."""
+        return self._stop.is_set()
 
 
 class Refusal(Exception):  # not an error of ours: what a client did

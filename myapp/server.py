@@ -76,14 +76,14 @@ class Server(uvicorn.Server):
         on_drain: Callable[[], None],
     ) -> None:
         super().__init__(make_config(app))
-        self.server_state: State = State()
+        self.server_state: State = State(stop)
         self.servers = []
         self._stop = stop
         self._drain_seconds = drain_seconds
         self._deadline = deadline
         self._listening = listening
         self._on_drain = on_drain
-        self._drained_at = 0.0
+        self._drained_at: float | None = None
 
     @contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
@@ -104,11 +104,10 @@ class Server(uvicorn.Server):
         now = asyncio.get_running_loop().time()
         if counter % TICKS_PER_SECOND == 0:
             self._check_clients(now)
-        if self._stop.is_set() and not self.server_state.draining:
-            self.server_state.draining = True
+        if self._stop.is_set() and self._drained_at is None:
             self._drained_at = now + self._drain_seconds
             self._on_drain()
-        return self.server_state.draining and now >= self._drained_at
+        return self._drained_at is not None and now >= self._drained_at
 
     def _check_clients(self, now: float) -> None:
         for client in self.clients:

@@ -1,9 +1,11 @@
 """`myapp enqueue`: a task by hand."""
 
-import asyncio
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from myapp.registry import Features
 
 
 @click.command()
@@ -12,15 +14,14 @@ import click
 @click.pass_obj
 def enqueue(flags: dict[str, Any], task: str, payload: str) -> None:
     """Queue TASK by its name and print the job's key."""
-    from myapp.cli.start import load
-    from myapp.registry import build
-    from myapp.resources import open_resources
+    from myapp.audit import Actor
+    from myapp.cli.start import use
+    from myapp.database.audit import ActorType
+    from myapp.modules.job import JobModule
 
-    settings = load(flags)
+    async def queue_job(features: "Features") -> str:
+        job = features.tasks.parse(task, payload)
+        actor = Actor.at_terminal(ActorType.CLI)
+        return await features.get(JobModule).jobs.enqueue(*job, actor)
 
-    async def queue_job() -> str:
-        async with open_resources(settings) as resources:
-            job = build(resources).tasks.parse(task, payload)
-            return await resources.jobs.enqueue(*job)
-
-    click.echo(asyncio.run(queue_job()))
+    click.echo(use(flags, queue_job))

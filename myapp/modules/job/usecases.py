@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from redis.asyncio import Redis
+from uuid_utils import uuid7
 
 from myapp.audit import Actor, Audit
 from myapp.database.connection import transaction
@@ -20,7 +21,7 @@ from myapp.queue.admin_queues import QueueBoard, QueueState, WorkerState, run_cr
 from myapp.queue.client import JobQueue
 from myapp.queue.crons import CronBoard, CronState
 from myapp.queue.records import JobRecord, JobStatus
-from myapp.queue.tasks import Cron
+from myapp.queue.tasks import Cron, PayloadT, Task
 
 REQUEST_SECONDS = 3.0  # of a bulk action; some 60,000 jobs. Clients give up at 5 or 10
 
@@ -58,6 +59,19 @@ class JobUsecase:
     async def get(self, key: str) -> JobRecord:
         """One job. Raises NotFound."""
         return await self._board.get(key)
+
+    async def enqueue(self, task: Task[PayloadT], payload: PayloadT, actor: Actor) -> str:
+        """Queues a task by hand; returns the job's key."""
+        key = str(uuid7())
+        async with transaction():
+            await self._audit(
+                actor,
+                "job.enqueued",
+                target_type="job",
+                target_id=key,
+                after={"task": task.name},
+            )
+        return await self._queue.enqueue(task, payload, key=key)
 
     async def retry(self, key: str, actor: Actor) -> JobRecord:
         """Queues a failed or cancelled job again, with all its attempts. Raises Conflict."""
