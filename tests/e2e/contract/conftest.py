@@ -1,4 +1,4 @@
-"""One program for all of these tests: each is somebody new, so that none depends on another.
+"""One program for nearly all of these tests: each is somebody new, so that none depends on another.
 
 They are of one xdist group, so that one worker starts it once.
 """

@@ -30,7 +30,7 @@ WORKER = {
     *("id", "role", "host", "pid", "version", "queues", "concurrency", "active", "started_at"),
     "memory_mb",
 }
-PAUSE_SECONDS = 2.0  # after which nothing new is started
+PAUSE_SECONDS = 3.0  # after 2 nothing new is started; the machine may be busy
 
 
 def admin(service: Outside, method: str, path: str, **options: Any) -> httpx.Response:

@@ -15,7 +15,7 @@ from tests.support.outside import Outside, data_of, refused, wait_until
 from tests.support.program import environment, running_program
 from tests.support.valkey import Valkey, running_valkey
 
-pytestmark = pytest.mark.xdist_group("contract")
+pytestmark = pytest.mark.xdist_group("contract: outages")
 
 Request = tuple[str, str, Any]
 

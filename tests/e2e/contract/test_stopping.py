@@ -13,11 +13,11 @@ import pytest
 from tests.support.outside import Outside, data_of, wait_until
 from tests.support.program import environment, running_program
 
-pytestmark = pytest.mark.xdist_group("contract")
+DRAIN_SECONDS = 10  # in which all that is to be seen meanwhile has to be seen, on a busy machine
 
 
 def test_a_stop_drains_and_a_client_misses_nothing_over_it(tmp_path: Path) -> None:
-    env = environment(tmp_path / "data", DRAIN_SECONDS="3")
+    env = environment(tmp_path / "data", DRAIN_SECONDS=str(DRAIN_SECONDS))
     with running_program(env=env, cwd=tmp_path) as program:
         service = Outside(program, env, tmp_path)
         with service.api, service.listening(headers=service.root.headers) as stream:
