@@ -18,6 +18,7 @@ from myapp.cli.database import makemigrations, migrate
 from myapp.cli.describe import openapi, routes
 from myapp.cli.doctor import doctor
 from myapp.cli.jobs import enqueue
+from myapp.cli.scaffold import new
 from myapp.cli.supervised import supervised
 from myapp.cli.sync import sync
 from myapp.cli.tokens import token
@@ -79,7 +80,7 @@ def cli(context: click.Context, /, roles: list[Role], **flags: Any) -> None:
 
 COMMANDS = (
     *(migrate, makemigrations, sync, token, admin, apikey, enqueue),
-    *(tui, doctor, routes, openapi, supervised),
+    *(tui, doctor, routes, openapi, new, supervised),
 )
 for command in COMMANDS:
     cli.add_command(command)
