@@ -7,7 +7,8 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,7 +22,7 @@ from myapp.scaffold.registration import append_to_import, append_to_tuple
 from myapp.scaffold.rendering import render
 
 MODELS_LIST = Path("myapp/database/connection.py")
-PARTS = ("myapp", "migrations")  # what the program consists of
+PARTS = ("myapp", "migrations", "tests", "pyproject.toml")
 SECONDS = 300.0  # for one command, which takes one or two
 
 
@@ -36,7 +37,7 @@ class Written:
 def find_checkout() -> Path:
     """The folder of the source. Raises Refused for an installed package, and without ruff."""
     root = Path(myapp.__file__).parents[1]
-    if not all((root / part).exists() for part in (*PARTS, "tests", "pyproject.toml")):
+    if not all((root / part).exists() for part in PARTS):
         raise Refused("Features are written in a checkout, not in an installed package")
     if find_spec("ruff") is None:
         raise Refused("ruff is missing, which shapes what is written: make check installs it")
@@ -63,10 +64,13 @@ def write_feature(names: Names, root: Path) -> Written:
 
 
 def copy_checkout(root: Path, copy: Path) -> None:
-    """With the compiled files, whose times are kept: so they are compiled once."""
+    """With the compiled files, and their times: nothing is compiled again."""
     for part in PARTS:
-        shutil.copytree(root / part, copy / part)
-    shutil.copy2(root / "pyproject.toml", copy)
+        source = root / part
+        if source.is_dir():
+            shutil.copytree(source, copy / part)
+        else:
+            shutil.copy2(source, copy)
 
 
 def register(names: Names, root: Path) -> tuple[Path, ...]:
@@ -117,7 +121,9 @@ def run(module: str, *arguments: str, cwd: Path) -> None:
 def move_in(files: dict[Path, bytes], root: Path) -> None:
     """Writes the files, each whole or not at all; when one cannot be, the others go back."""
     before = {path: (root / path).read_bytes() for path in files if (root / path).exists()}
-    folders = missing_folders([root / path for path in files])
+    folders = {
+        root / folder for path in files for folder in path.parents if not (root / folder).exists()
+    }
     begun: list[Path] = []
     try:
         for path, content in files.items():
@@ -128,16 +134,13 @@ def move_in(files: dict[Path, bytes], root: Path) -> None:
             if path in before:
                 replace(root / path, before[path])
             else:
-                (root / path).unlink(missing_ok=True)
+                with suppress(OSError):  # what could not be made need not go
+                    (root / path).unlink()
         for folder in folders:
             shutil.rmtree(folder, ignore_errors=True)
         if isinstance(error, OSError):
             raise Refused(f"Nothing was written: {error.filename}: {error.strerror}") from None
         raise
-
-
-def missing_folders(files: Sequence[Path]) -> set[Path]:
-    return {path.parent for path in files if not path.parent.exists()}
 
 
 def replace(path: Path, content: bytes) -> None:
@@ -148,5 +151,6 @@ def replace(path: Path, content: bytes) -> None:
         if path.exists():
             shutil.copymode(path, draft)
         draft.replace(path)
-    finally:
+    except BaseException:
         draft.unlink(missing_ok=True)
+        raise

@@ -56,6 +56,8 @@ class TestBadUsage:
             (["--queues=A B"], "QUEUES"),
             (["serve"], "serve"),
             (["supervised"], "supervised"),
+            (["new", "Invoice"], "snake_case"),
+            (["new", "device"], "device"),
             (["token"], "EMAIL"),
             (["token", "--expires-in=0", "a@b.c"], "--expires-in"),
         ],
