@@ -51,11 +51,19 @@ class Page:
 class History:
     """The events in Redis, in one order over all streams. Methods raise Unavailable."""
 
-    def __init__(self, redis: Redis, bus: MessageBus, *, on_loss: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        redis: Redis,
+        bus: MessageBus,
+        *,
+        on_loss: Callable[[], None],
+        kept_events: int = KEPT_EVENTS,
+    ) -> None:
         """`on_loss` is called when Redis turns out to have lost what it had."""
         self._scripts = Scripts(redis)
         self._bus = bus
         self._on_loss = on_loss
+        self._kept_events = kept_events
         self._latest = UNKNOWN
 
     async def append(self, event: Event, *, outbox_id: str | None = None) -> Position:
@@ -75,7 +83,7 @@ class History:
             event.data,
             once,
             milliseconds(remembered),
-            KEPT_EVENTS,
+            self._kept_events,
             milliseconds(KEPT_FOR),
         )
         position = parse_position(answer)
@@ -96,7 +104,7 @@ class History:
             *arguments(begin),
             begin.at[0] + begin.quiet_for,
             PAGE_EVENTS,
-            KEPT_EVENTS,
+            self._kept_events,
             milliseconds(KEPT_FOR),
             *(keys if after else ()),
         )

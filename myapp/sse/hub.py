@@ -21,7 +21,7 @@ from myapp.identity.authenticator import check_status
 from myapp.secrets import derive_key
 from myapp.sse.feed import Feed, Feeds
 from myapp.sse.guard import Guard, LoadUsers, may_read
-from myapp.sse.history import Entry, History
+from myapp.sse.history import KEPT_EVENTS, Entry, History
 from myapp.sse.leases import Leases
 from myapp.sse.metrics import StreamMetrics
 from myapp.sse.position import IdSeal
@@ -64,13 +64,14 @@ class Hub:
         metrics: StreamMetrics,
         load_users: LoadUsers,
         leases: Leases | None = None,
+        kept_events: int = KEPT_EVENTS,
     ) -> None:
         """`redis` answers in bytes; `secret` is the program's own, for the ids to be known by."""
         self.feeds = Feeds(IdSeal(derive_key(secret, "event ids")))
         self._bus = bus
         self._accounts = accounts
         self._metrics = metrics
-        self._history = History(redis, bus, on_loss=self._leave_behind)
+        self._history = History(redis, bus, on_loss=self._leave_behind, kept_events=kept_events)
         self._turns = Turns()
         self._source = Source(self._history, self.feeds, metrics, self._turns)
         self._leases = leases or Leases(redis)

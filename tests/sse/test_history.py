@@ -172,6 +172,12 @@ class TestReach:
         await asyncio.gather(*(log.history.append(ALL) for _ in range(KEPT_EVENTS)))
         assert len(await log.after(begin)) == KEPT_EVENTS + 1
 
+    async def test_broadcasts_that_are_out_of_reach_are_not_left_out(self, log: Log) -> None:
+        begin = await now(log)
+        await log.append(HERE)
+        await asyncio.gather(*(log.history.append(ALL) for _ in range(KEPT_EVENTS + 1)))
+        assert not await log.reaches(begin)
+
     async def test_a_position_older_than_a_day_is_out_of_reach(self, log: Log) -> None:
         epoch, (ms, n), _ = await now(log)
         assert await log.reaches(Position(epoch, (ms - DAY_MS + 60_000, n)))

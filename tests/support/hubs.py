@@ -21,6 +21,7 @@ from myapp.bus import MessageBus
 from myapp.database.user import User
 from myapp.events import Event
 from myapp.identity.accounts import Accounts
+from myapp.sse.history import KEPT_EVENTS
 from myapp.sse.hub import Hub
 from myapp.sse.leases import Leases
 from myapp.sse.metrics import StreamMetrics
@@ -79,6 +80,7 @@ class Process:
         *,
         lease_seconds: float = 45.0,
         bus_type: type[MessageBus] = MessageBus,
+        kept_events: int = KEPT_EVENTS,
     ) -> None:
         self.redis: Redis = Redis.from_url(
             url,
@@ -97,6 +99,7 @@ class Process:
             metrics=StreamMetrics(self.registry),
             load_users=self._load_many,
             leases=Leases(self.redis, lease_seconds=lease_seconds),
+            kept_events=kept_events,
         )
         self.clients: list[Client] = []
 
