@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Literal
 from uuid import UUID
 
 from hypothesis import given
@@ -23,7 +22,6 @@ from tests.support.properties import bounded
 from tests.support.valkey import Valkey
 
 KEPT = 5
-Name = Literal["ada", "bob"]
 RESYNC = -1
 
 names = st.sampled_from(["ada", "bob"])
@@ -59,7 +57,7 @@ class Visitor:
 class World:
     """The system and the model of it."""
 
-    def __init__(self, processes: Sequence[Process], users: dict[Name, User]) -> None:
+    def __init__(self, processes: Sequence[Process], users: dict[str, User]) -> None:
         self._processes = processes
         self._visitors = {name: Visitor(user) for name, user in users.items()}
         self._numbers = count(1)
@@ -150,7 +148,7 @@ class World:
 
 @asynccontextmanager
 async def world(url: str) -> AsyncIterator[World]:
-    users: dict[Name, User] = {
+    users: dict[str, User] = {
         "ada": User(id=new_id(), role=UserRole.USER),
         "bob": User(id=new_id(), role=UserRole.USER),
     }
