@@ -23,6 +23,7 @@ from myapp.scaffold.rendering import render
 
 MODELS_LIST = Path("myapp/database/connection.py")
 PARTS = ("myapp", "migrations", "tests", "pyproject.toml")
+HALF_WRITTEN = "*.pyc.*"  # by a Python that compiles at this moment; gone in the next
 SECONDS = 300.0  # for one command, which takes one or two
 
 
@@ -68,7 +69,7 @@ def copy_checkout(root: Path, copy: Path) -> None:
     for part in PARTS:
         source = root / part
         if source.is_dir():
-            shutil.copytree(source, copy / part)
+            shutil.copytree(source, copy / part, ignore=shutil.ignore_patterns(HALF_WRITTEN))
         else:
             shutil.copy2(source, copy)
 
