@@ -52,8 +52,8 @@ class Dashboard(App[None]):
             self.bind(view.KEY, f"show('{view.NAME}')", description=view.TITLE, show=False)
 
     def compose(self) -> ComposeResult:
-        mode = "  READ-ONLY" if self.desk.readonly else ""
-        yield Static(plain(f"myapp  {self.desk.connected_to}{mode}"), id="header", markup=False)
+        mode = "READ-ONLY  " if self.desk.readonly else ""
+        yield Static(plain(f"myapp  {mode}{self.desk.connected_to}"), id="header", markup=False)
         yield Tabs(
             *(Tab(f"{view.KEY} {view.TITLE}", id=name) for name, view in self._views.items()),
             id="views",
@@ -142,14 +142,13 @@ class Dashboard(App[None]):
             self._show_banner()
         if not self._naming:
             self._naming = True
-            self.run_worker(self._name_outage(event.view, event.error), group="outage")
+            self.run_worker(self._name_outage(event.error), group="outage")
 
-    async def _name_outage(self, view: View, error: AppError) -> None:
+    async def _name_outage(self, error: AppError) -> None:
         words = await self.desk.find_what_is_away() or error.text
         self._naming = False
-        if view in self._failing:  # it may be well again meanwhile
-            self._away[view] = words
-            self._show_banner()
+        self._away = dict.fromkeys(self._failing, words)  # some may be well again meanwhile
+        self._show_banner()
 
     def _show_banner(self) -> None:
         banner = self.screen_stack[0].query_one("#banner", Static)

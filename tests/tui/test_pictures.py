@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import pytest
+from textual.pilot import Pilot
 
 from myapp.errors import NotFound
 from myapp.modules import job
@@ -17,7 +18,8 @@ from myapp.queue.tasks import build_registry
 from myapp.registry import Features
 from myapp.tui.app import Dashboard
 from myapp.tui.desk import Desk
-from tests.tui.conftest import ACTOR
+from myapp.tui.paged_table import PagedTable
+from tests.tui.conftest import ACTOR, Operator, drawn
 
 Compare = Callable[..., bool]
 
@@ -112,20 +114,42 @@ def dashboard(**options: Any) -> Dashboard:
     return Dashboard(desk)
 
 
+def play(*keys: str, until: Callable[[Operator], object]) -> Callable[[Pilot[None]], Any]:
+    """Presses keys once the jobs are there, and waits for what they lead to."""
+
+    async def run(pilot: Pilot[None]) -> None:
+        operator = Operator(cast("Dashboard", pilot.app), pilot)
+        await operator.until(lambda: operator.status == "60 jobs")
+        await operator.until(lambda: "failed 40k" in drawn(operator.app.view))
+        await operator.press(*keys)
+        await operator.until(lambda: until(operator))
+        await pilot.pause()
+
+    return run
+
+
 @pytest.mark.parametrize("size", SIZES, ids=str)
 class TestJobs:
     def test_list(self, snap_compare: Compare, size: tuple[int, int]) -> None:
-        assert snap_compare(dashboard(), terminal_size=size, press=["j", "space", "j"])
+        played = play("j", "space", "j", until=lambda operator: table(operator).cursor == 3)
+        assert snap_compare(dashboard(), terminal_size=size, run_before=played)
 
     def test_detail(self, snap_compare: Compare, size: tuple[int, int]) -> None:
-        keys = ["down"] * 4 + ["enter"]
-        assert snap_compare(dashboard(), terminal_size=size, press=keys)
+        down = ["j"] * 4
+        played = play(*down, "enter", until=lambda operator: "Payload" in drawn(operator.app.view))
+        assert snap_compare(dashboard(), terminal_size=size, run_before=played)
 
     def test_question(self, snap_compare: Compare, size: tuple[int, int]) -> None:
-        assert snap_compare(dashboard(), terminal_size=size, press=["D"])
+        played = play("D", until=lambda operator: "No (n)" in drawn(operator.app.screen))
+        assert snap_compare(dashboard(), terminal_size=size, run_before=played)
 
 
 def test_reading_only_in_sixteen_colours(snap_compare: Compare) -> None:
     app = dashboard(readonly=True)
     app.theme = "myapp-16"
-    assert snap_compare(app, terminal_size=SIZES[0], press=["R"])
+    played = play("j", until=lambda operator: table(operator).cursor == 1)
+    assert snap_compare(app, terminal_size=SIZES[0], run_before=played)
+
+
+def table(operator: Operator) -> PagedTable:
+    return operator.app.view.query(PagedTable).last()
