@@ -14,6 +14,7 @@ from tortoise.context import TortoiseContext
 
 from myapp.bus import MessageBus
 from myapp.config import SECRET_KEY_BYTES, Settings
+from myapp.data_folder import refuse_half_restored
 from myapp.database.api_key import ApiKey
 from myapp.database.connection import Database, open_database
 from myapp.database.migrations import apply, pending
@@ -101,6 +102,7 @@ async def open_resources(
     Raises ConfigError for what cannot work with these settings, and Unavailable for a database
     that does not answer. Redis may be away: what needs it waits, or does without.
     """
+    refuse_half_restored(settings.data_dir)
     secret = read_secret(settings)
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(open_database(settings))

@@ -13,6 +13,7 @@ import click
 from myapp import __version__
 from myapp.cli.admin import admin
 from myapp.cli.api_keys import apikey
+from myapp.cli.backup import backup, restore
 from myapp.cli.dashboard import tui
 from myapp.cli.database import makemigrations, migrate
 from myapp.cli.describe import openapi, routes
@@ -80,7 +81,7 @@ def cli(context: click.Context, /, roles: list[Role], **flags: Any) -> None:
 
 COMMANDS = (
     *(migrate, makemigrations, sync, token, admin, apikey, enqueue),
-    *(tui, doctor, routes, openapi, new, supervised),
+    *(tui, doctor, backup, restore, routes, openapi, new, supervised),
 )
 for command in COMMANDS:
     cli.add_command(command)

@@ -32,6 +32,8 @@ from myapp.storage.signing import UrlSigner
 from myapp.storage.trailer import read_stored
 from myapp.storage.upload import BLOCK_BYTES, Upload, gather_blocks
 
+INCOMING = "incoming"  # the folder of uploads under way
+
 
 class LocalObject:
     """An object's open file."""
@@ -58,7 +60,7 @@ class LocalStorage:
         """`signer` makes this storage's URLs, and checks them for the route that serves them."""
         self.signer = signer
         self._root = root
-        self._incoming = root / "incoming"
+        self._incoming = root / INCOMING
 
     def make_root(self) -> None:
         """Makes the folder. Nothing else does, so that a lost one is noticed. Raises OSError."""

@@ -1,0 +1,13 @@
+"""The data folder as a whole."""
+
+from pathlib import Path
+
+from myapp.errors import ConfigError
+
+RESTORING = ".restoring"  # in a folder that a restore fills, until it has filled it
+
+
+def refuse_half_restored(data_dir: Path) -> None:
+    """Raises ConfigError where a restore was cut off, or is still at work."""
+    if (data_dir / RESTORING).exists():
+        raise ConfigError(f"DATA_DIR: a restore into {data_dir} has not ended: run it again")

@@ -1,0 +1,140 @@
+"""The one moment: the database, objects and queue of a folder while others write."""
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from myapp.backup.database import DatabaseMoment
+from myapp.backup.objects import ObjectLinks
+from myapp.backup.queue import QueueMoment
+from myapp.backup.scratch import scratch_folder
+from myapp.backup.snapshot import hold_still
+from myapp.backup.work import run_to_end
+from myapp.errors import Conflict, Unavailable
+from tests.backup.conftest import QUIET
+from tests.support.valkey import Valkey
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    path = tmp_path / "app.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("CREATE TABLE rows (text TEXT)")
+        connection.commit()
+    return path
+
+
+def insert(path: Path, count: int = 1) -> None:
+    with closing(sqlite3.connect(path, timeout=60)) as connection, connection:
+        connection.executemany("INSERT INTO rows VALUES (?)", [("x" * 1000,)] * count)
+
+
+def count_rows(path: Path) -> int:
+    with closing(sqlite3.connect(path)) as connection:
+        found: int = connection.execute("SELECT count(*) FROM rows").fetchone()[0]
+        return found
+
+
+class TestDatabase:
+    def test_the_copy_is_of_the_moment_and_one_file(self, path: Path, tmp_path: Path) -> None:
+        insert(path, 5000)
+        with DatabaseMoment(path) as moment:
+            with moment.writers_waiting():
+                moment.begin()
+            insert(path, 5000)
+            moment.copy_to(tmp_path / "copy.db", QUIET)
+        assert (count_rows(tmp_path / "copy.db"), count_rows(path)) == (5000, 10_000)
+        assert [each.name for each in tmp_path.glob("copy*")] == ["copy.db"]
+        assert (tmp_path / "copy.db").stat().st_mode & 0o077 == 0
+
+    def test_writers_wait_and_go_on(self, path: Path) -> None:
+        writer = threading.Thread(target=insert, args=(path,))
+        with DatabaseMoment(path) as moment:
+            with moment.writers_waiting():
+                writer.start()
+                writer.join(0.3)
+                assert count_rows(path) == 0
+            writer.join(30)
+        assert count_rows(path) == 1
+
+    def test_a_damaged_one_is_not_copied(self, path: Path, tmp_path: Path) -> None:
+        insert(path, 100)
+        with path.open("r+b") as file:
+            file.seek(4096)
+            file.write(b"\xff" * 4096)
+        with DatabaseMoment(path) as moment, pytest.raises((Unavailable, sqlite3.DatabaseError)):
+            moment.begin()
+            moment.copy_to(tmp_path / "copy.db", QUIET)
+
+
+class TestObjects:
+    def test_what_is_removed_later_stays_and_what_comes_is_added(self, tmp_path: Path) -> None:
+        root = tmp_path / "files"
+        for folder in ("00", "incoming"):
+            (root / folder).mkdir(parents=True)
+        (root / "00" / "old").write_text("old")
+        (root / "incoming" / "half").write_text("ha")
+        links = ObjectLinks(root, tmp_path / "links")
+        links.add_missing()
+        (root / "00" / "old").unlink()
+        (root / "00" / "new").write_text("new")
+        links.add_missing()
+        found = {each.name: each.read_text() for each in (tmp_path / "links").rglob("*/*")}
+        assert found == {"old": "old", "new": "new"}
+
+
+class TestHoldStill:
+    def test_tries_again_where_the_server_could_not_fork(self, path: Path) -> None:
+        answers: Iterator[bool] = iter([False, False, True])
+        with DatabaseMoment(path) as moment:
+            hold_still(moment, None, fork=lambda: next(answers))
+            insert(path)  # nothing holds the lock any more
+        assert next(answers, None) is None
+
+    def test_gives_up_after_a_while(self, path: Path) -> None:
+        with DatabaseMoment(path) as moment, pytest.raises(Unavailable):
+            hold_still(moment, None, fork=lambda: False)
+
+
+def test_a_server_that_is_away_is_no_backup(own_valkey: Valkey, tmp_path: Path) -> None:
+    with closing(QueueMoment(own_valkey.url, Path(own_valkey.socket).parent)) as moment:
+        own_valkey.kill()
+        for ask in (moment.wait, moment.begin):
+            with pytest.raises(Unavailable):
+                ask()
+
+
+class TestScratchFolder:
+    def test_is_one_processs_alone_and_clears_what_a_killed_one_left(self, tmp_path: Path) -> None:
+        path = tmp_path / "scratch"
+        (path / "left" / "over").mkdir(parents=True)
+        with scratch_folder(path, busy="Busy") as folder:
+            assert list(folder.iterdir()) == []
+            with pytest.raises(Conflict, match="Busy"), scratch_folder(path, busy="Busy"):
+                pass
+            (folder / "mine").touch()
+        assert not path.exists()
+
+    def test_does_not_follow_a_link(self, tmp_path: Path) -> None:
+        (tmp_path / "other").mkdir()
+        (tmp_path / "other" / "kept").touch()
+        (tmp_path / "scratch").symlink_to(tmp_path / "other")
+        with (
+            pytest.raises(OSError, match="scratch"),
+            scratch_folder(tmp_path / "scratch", busy="Busy"),
+        ):
+            pass
+        assert (tmp_path / "other" / "kept").exists()
+
+
+async def test_a_full_disk_is_one_sentence() -> None:
+    def work(_: object) -> None:
+        raise OSError(28, "No space left on device", "/data/app.db")
+
+    with pytest.raises(Unavailable, match=r"No space left on device: /data/app\.db"):
+        await run_to_end(work, QUIET)
