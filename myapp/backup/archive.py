@@ -76,8 +76,9 @@ def write_archive(output: BinaryIO, folder: Path, progress: Progress) -> int:
     names = sorted(
         path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()
     )
-    progress.begin("archive", sum((folder / name).stat().st_size for name in names))
     header = Header(created_at=datetime.now(UTC)).model_dump_json(indent=2).encode()
+    size = sum((folder / name).stat().st_size for name in names)
+    progress.begin("archive", len(header) + size)
     entries: dict[str, Entry] = {}
     with tarfile.open(fileobj=output, mode="w:", format=tarfile.PAX_FORMAT) as tar:
         entries[HEADER] = add(tar, HEADER, io.BytesIO(header), len(header), progress)
@@ -86,6 +87,7 @@ def write_archive(output: BinaryIO, folder: Path, progress: Progress) -> int:
                 size = os.fstat(file.fileno()).st_size
                 entries[name] = add(tar, name, file, size, progress)
         manifest = Manifest(members=entries).model_dump_json(indent=1).encode()
+        progress.begin("manifest", len(manifest))
         add(tar, MANIFEST, io.BytesIO(manifest), len(manifest), progress)
     return len(entries)
 

@@ -10,6 +10,7 @@ from typing import Any, Self
 from urllib.parse import quote
 
 import httpx
+import pytest
 from redis.asyncio import Redis
 
 from myapp.cleanup import CLEANUP_EXPIRED
@@ -114,6 +115,7 @@ def pushed(*programs: Program) -> set[str]:
     }
 
 
+@pytest.mark.timeout(240)  # two programs and nine commands, on a machine that may be busy
 def test_a_backup_under_load_restores_everything_that_was_accepted_before(
     start: Start, env: dict[str, str], folder: Path, tmp_path: Path
 ) -> None:
