@@ -16,8 +16,9 @@ from myapp.config import Settings
 from myapp.errors import Conflict, FieldError, RateLimited, Unavailable
 from myapp.health import Health
 from myapp.registry import Features
-from myapp.resources import Resources
+from myapp.resources import Resources, open_resources
 from tests.conftest import SignIn
+from tests.support.databases import empty_tables
 
 ORIGIN = "https://app.example.com"
 
@@ -194,9 +195,8 @@ class TestReadyWithoutRedis:
 
     @pytest.fixture
     async def resources(self, settings: Settings) -> AsyncIterator[Resources]:
-        from myapp.resources import open_resources
-
         async with open_resources(settings) as opened:
+            await empty_tables()
             yield opened
 
     async def test_is_503_and_says_what_is_missing(self, client: AsyncClient) -> None:
