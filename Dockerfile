@@ -8,7 +8,7 @@ RUN python -m venv /opt/myapp
 ENV PATH=/opt/myapp/bin:$PATH
 # First what seldom changes: a change of the code leaves this layer as it is.
 COPY requirements.lock .
-RUN pip install --no-cache-dir --require-hashes --requirement requirements.lock
+RUN pip install --no-cache-dir --require-hashes --no-deps --requirement requirements.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY myapp myapp
 COPY migrations migrations

@@ -16,13 +16,15 @@ help: ## This list
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
 
+# The lock names all there is, so pip has nothing to resolve: left to itself it may take a newer
+# release of an extra (`coverage[toml]`) than the locked one, and refuse it for its missing hash.
 $(RUNTIME): requirements.lock pyproject.toml | .venv/bin/python
-	$(PIP_INSTALL) --require-hashes --requirement requirements.lock
+	$(PIP_INSTALL) --require-hashes --no-deps --requirement requirements.lock
 	$(PIP_INSTALL) --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(DEVELOPMENT): requirements-dev.lock $(RUNTIME)
-	$(PIP_INSTALL) --require-hashes --requirement requirements-dev.lock
+	$(PIP_INSTALL) --require-hashes --no-deps --requirement requirements-dev.lock
 	@touch $@
 
 .PHONY: run

@@ -118,6 +118,7 @@ class TestToken:
 
 class TestAdmin:
     def test_grants_lists_and_revokes(self, service: Outside) -> None:
+        assert service.root.email in service.run("admin", "list").stdout  # never the last one
         email = new_email()
         granted = service.run("admin", "grant", email)
         assert (granted.returncode, granted.stderr) == (0, "")
