@@ -1,11 +1,9 @@
-"""What the views look like, in the two sizes that matter: `pytest --snapshot-update` draws anew."""
+"""What the view of jobs looks like."""
 
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any, cast
 
 import pytest
-from textual.pilot import Pilot
 
 from myapp.errors import NotFound
 from myapp.modules import job
@@ -14,17 +12,12 @@ from myapp.modules.job.usecases import JobUsecase, QueueUsecase
 from myapp.queue.admin import FoundJobs, JobFilter
 from myapp.queue.admin_queues import QueueState
 from myapp.queue.records import JobError, JobRecord, JobStatus
-from myapp.queue.tasks import build_registry
-from myapp.registry import Features
 from myapp.tui.app import Dashboard
-from myapp.tui.desk import Desk
 from myapp.tui.paged_table import PagedTable
-from tests.tui.conftest import ACTOR, Operator, drawn
+from myapp.tui.views.jobs import JobsView
+from tests.tui.conftest import Operator, drawn
+from tests.tui.pictures import NOW, SIZES, Compare, dashboard_over, play
 
-Compare = Callable[..., bool]
-
-NOW = datetime(2026, 3, 4, 12, 0, 0, tzinfo=UTC)
-SIZES = [(80, 24), (120, 40)]
 ERROR = """Traceback (most recent call last):
   File "notification/pushing.py", line 41, in push
     raise ConnectionError("the service hung up")
@@ -102,52 +95,42 @@ def dashboard(**options: Any) -> Dashboard:
         queues=cast("QueueUsecase", FakeQueues()),
         clockwork=cast("Any", None),
     )
-    features = Features(modules=[(job, module)], tasks=build_registry([], []))
-    desk = Desk(
-        features=features,
-        connected_to="sqlite | redis",
-        refresh=3600.0,
-        now=lambda: NOW,
-        actor=ACTOR,
-        **options,
-    )
-    return Dashboard(desk)
+    return dashboard_over([(job, module)], JobsView, **options)
 
 
-def play(*keys: str, until: Callable[[Operator], object]) -> Callable[[Pilot[None]], Any]:
-    """Presses keys once the jobs are there, and waits for what they lead to."""
-
-    async def run(pilot: Pilot[None]) -> None:
-        operator = Operator(cast("Dashboard", pilot.app), pilot)
-        await operator.until(lambda: operator.status == "60 jobs")
-        await operator.until(lambda: "failed 40k" in drawn(operator.app.view))
-        await operator.press(*keys)
-        await operator.until(lambda: until(operator))
-        await pilot.pause()
-
-    return run
+def ready(operator: Operator) -> bool:
+    return operator.status == "60 jobs" and "failed 40k" in drawn(operator.app.view)
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
 class TestJobs:
     def test_list(self, snap_compare: Compare, size: tuple[int, int]) -> None:
-        played = play("j", "space", "j", until=lambda operator: table(operator).cursor == 3)
+        played = play(
+            "j", "space", "j", ready=ready, until=lambda operator: table(operator).cursor == 3
+        )
         assert snap_compare(dashboard(), terminal_size=size, run_before=played)
 
     def test_detail(self, snap_compare: Compare, size: tuple[int, int]) -> None:
         down = ["j"] * 4
-        played = play(*down, "enter", until=lambda operator: "Payload" in drawn(operator.app.view))
+        played = play(
+            *down,
+            "enter",
+            ready=ready,
+            until=lambda operator: "Payload" in drawn(operator.app.view),
+        )
         assert snap_compare(dashboard(), terminal_size=size, run_before=played)
 
     def test_question(self, snap_compare: Compare, size: tuple[int, int]) -> None:
-        played = play("D", until=lambda operator: "No (n)" in drawn(operator.app.screen))
+        played = play(
+            "D", ready=ready, until=lambda operator: "No (n)" in drawn(operator.app.screen)
+        )
         assert snap_compare(dashboard(), terminal_size=size, run_before=played)
 
 
 def test_reading_only_in_sixteen_colours(snap_compare: Compare) -> None:
     app = dashboard(readonly=True)
     app.theme = "myapp-16"
-    played = play("j", until=lambda operator: table(operator).cursor == 1)
+    played = play("j", ready=ready, until=lambda operator: table(operator).cursor == 1)
     assert snap_compare(app, terminal_size=SIZES[0], run_before=played)
 
 
