@@ -18,8 +18,9 @@ from myapp.tui.columns import Column
 from myapp.tui.desk import Desk
 from myapp.tui.filters import Filter
 from myapp.tui.paged_table import PagedTable
+from myapp.tui.selection import Selection
 from myapp.tui.view import Place, View
-from myapp.tui.window import PAGE_ROWS, Found, RowWindow, pages_of
+from myapp.tui.window import Found, RowWindow
 from myapp.tui.wording import Cell, count, plain
 
 Row = TypeVar("Row")
@@ -58,8 +59,7 @@ class TableView(View, Generic[Row]):
     def __init__(self, desk: Desk) -> None:
         super().__init__(desk)
         self.filter = Filter()
-        self.marks: dict[str, Row] = {}
-        self.all_marked = False
+        self.selection: Selection[Row] = Selection()
         self.opened: Detail[Row] | None = None
         self._opening: str | None = None
         self._loaded = False
@@ -117,14 +117,9 @@ class TableView(View, Generic[Row]):
     async def _load_rows(self) -> None:
         asked = self.filter
         places = {*self.table.looked_at, self.table.cursor}
-        pages, total = await self._fetch(pages_of(places))
-        if (key := self._cursor_key()) and not self._holds(pages, key):
-            # It may have moved by as many places as there are more rows, or a page or so.
-            cursor = self.table.cursor
-            near = pages_of([cursor + total - self._window.total])
-            near |= pages_of([cursor - PAGE_ROWS, cursor, min(cursor + PAGE_ROWS, total - 1)])
-            more, total = await self._fetch(near - set(pages), total)
-            pages |= more
+        pages, total = await self._window.read(
+            self.load, places, cursor=self.table.cursor, key=self._cursor_key()
+        )
         if asked is not self.filter:
             return  # for another question; it has been woken for the new one
         key = self._cursor_key()
@@ -132,21 +127,9 @@ class TableView(View, Generic[Row]):
         self._loaded = True
         place = self._window.place_of(key) if key else None
         self.table.place(total=total, cursor=self.table.cursor if place is None else place)
-        self.marks.update({mark: row for mark, row in self._rows().items() if mark in self.marks})
+        self.selection.renew(self._rows())
         self.rows_loaded()
         self._load_what_is_looked_at()
-
-    async def _fetch(
-        self, numbers: set[int], total: int = 0
-    ) -> tuple[dict[int, Sequence[Row]], int]:
-        pages: dict[int, Sequence[Row]] = {}
-        for number in sorted(numbers):
-            found = await self.load(number, PAGE_ROWS)
-            pages[number], total = found.rows, found.total
-        return pages, total
-
-    def _holds(self, pages: dict[int, Sequence[Row]], key: str) -> bool:
-        return any(self.key_of(row) == key for rows in pages.values() for row in rows)
 
     async def _load_detail(self, key: str) -> None:
         try:
@@ -186,7 +169,9 @@ class TableView(View, Generic[Row]):
 
     def _is_marked(self, place: int) -> bool:
         row = self._window.row(place)
-        return self.all_marked or (row is not None and self.key_of(row) in self.marks)
+        return self.selection.all_match or (
+            row is not None and self.selection.has(self.key_of(row))
+        )
 
     def show_status(self) -> None:
         parts = []
@@ -198,15 +183,8 @@ class TableView(View, Generic[Row]):
             parts.append("loading…")
         if typed := str(self.filter):
             parts.append(f"filter: {typed}")
-        if self.all_marked:
-            parts.append("all that match are marked")
-        elif self.marks:
-            parts.append(f"{len(self.marks):,} marked")
-        if self._fault:
-            parts.append(self._fault.text)
-        if self._progress:
-            parts.append(self._progress)
-        self._status.update(plain(" · ".join(parts)))
+        parts += [str(self.selection), self._fault.text if self._fault else "", self._progress]
+        self._status.update(plain(" · ".join(filter(None, parts))))
 
     def show_progress(self, done: int, total: int) -> None:
         self._progress = f"{done:,} of {total:,} done" if done < total else ""
@@ -228,8 +206,8 @@ class TableView(View, Generic[Row]):
 
     def targets(self) -> list[Row]:
         """What an action is for: what is open, or what is marked, or the cursor's row."""
-        if self.marks and not self.opened:
-            return list(self.marks.values())
+        if self.selection.marks and not self.opened:
+            return list(self.selection.marks.values())
         return [] if self.current is None else [self.current]
 
     @on(PagedTable.Looked)
@@ -258,18 +236,14 @@ class TableView(View, Generic[Row]):
     def action_mark(self) -> None:
         if (row := self.current) is None or self.opened:
             return
-        key = self.key_of(row)
-        if self.marks.pop(key, None) is None:
-            self.marks[key] = row
-        self.all_marked = False
+        self.selection.turn(self.key_of(row), row)
         self.table.action_move(1)
         self.table.refresh()
         self.show_status()
 
     def action_mark_all(self) -> None:
         """All that match, also those that nobody has seen: an action then counts them first."""
-        self.all_marked = not self.all_marked
-        self.marks.clear()
+        self.selection.turn_all()
         self.table.refresh()
         self.show_status()
 
@@ -289,7 +263,7 @@ class TableView(View, Generic[Row]):
         fitting = [action for action in of_key if any(map(action.applies, rows))]
         action = (fitting or of_key)[0]
         try:
-            if self.all_marked and not self.opened:
+            if self.selection.all_match and not self.opened:
                 words = f"those that match {self.filter}" if str(self.filter) else "all there are"
                 done = await self.performer.on_all(action, self.chosen(), words=words)
             else:
@@ -303,8 +277,7 @@ class TableView(View, Generic[Row]):
         self.wake()
 
     def _unmark(self) -> None:
-        self.marks.clear()
-        self.all_marked = False
+        self.selection.clear()
         self.table.refresh()
         self.show_status()
 
@@ -336,8 +309,7 @@ class TableView(View, Generic[Row]):
     def set_filter(self, wanted: Filter) -> None:
         """Begins at the top of what matches. Marks are gone: nobody acts on what is not shown."""
         self.filter = wanted
-        self.all_marked = False
-        self.marks.clear()
+        self.selection.clear()
         self._window.hold({}, 0)
         self._loaded = False
         self.table.place(total=0, cursor=0)
@@ -364,7 +336,7 @@ class TableView(View, Generic[Row]):
             self._end_filtering()
         elif self._opening:
             self._close()
-        elif self.marks or self.all_marked:
+        elif self.selection:
             self._unmark()
         else:
             return False

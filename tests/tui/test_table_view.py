@@ -183,7 +183,7 @@ class TestRefresh:
             source.rows.reverse()
             await refresh(operator, source)
             await operator.until(lambda: "1 marked" in operator.status)
-            assert list(view_of(operator).marks) == ["a"]
+            assert list(view_of(operator).selection.marks) == ["a"]
 
 
 class TestActions:
