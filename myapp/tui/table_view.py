@@ -21,7 +21,7 @@ from myapp.tui.paged_table import PagedTable
 from myapp.tui.selection import Selection
 from myapp.tui.view import Place, View
 from myapp.tui.window import Found, RowWindow
-from myapp.tui.wording import Cell, count, plain
+from myapp.tui.wording import Cell, bar, count, plain
 
 Row = TypeVar("Row")
 
@@ -187,7 +187,7 @@ class TableView(View, Generic[Row]):
         self._status.update(plain(" · ".join(filter(None, parts))))
 
     def show_progress(self, done: int, total: int) -> None:
-        self._progress = f"{done:,} of {total:,} done" if done < total else ""
+        self._progress = f"{bar(done, total)} {done:,} of {total:,}" if done < total else ""
         self.show_status()
 
     def _filter_hint(self) -> str:

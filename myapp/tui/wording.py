@@ -13,6 +13,7 @@ from rich.text import Text
 Cell = str | Text
 SYNTAX_THEME = "ansi_dark"  # the terminal's own 16 colours
 
+BAR_CELLS = 20
 UNITS = ((86_400, "d"), (3_600, "h"), (60, "m"))
 
 
@@ -49,6 +50,12 @@ def moment(time: datetime | None) -> str:
 
 def count(number: int, singular: str, plural: str) -> str:
     return f"{number:,} {singular if number == 1 else plural}"
+
+
+def bar(done: int, total: int) -> str:
+    """How far something has come."""
+    full = done * BAR_CELLS // total
+    return "█" * full + "░" * (BAR_CELLS - full)
 
 
 def facts(rows: Iterable[tuple[str, Cell]]) -> RenderableType:

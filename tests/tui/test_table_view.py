@@ -1,5 +1,6 @@
 """What every list does, over a source that counts what it is asked for."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
@@ -15,6 +16,7 @@ from myapp.tui.actions import Action, Field, FormAction, Link, Secret
 from myapp.tui.columns import Column
 from myapp.tui.desk import Desk
 from myapp.tui.dialogs import Confirm, Form, ShowSecret
+from myapp.tui.filters import Filter
 from myapp.tui.table_view import Detail, TableView
 from myapp.tui.window import PAGE_ROWS, Found
 from tests.tui.conftest import ACTOR, Operator, drawn, sit_at
@@ -29,6 +31,10 @@ class Source:
         self.rows = list(rows)
         self.pages: list[int] = []
         self.stamped: list[str] = []
+        self.may_go_on = asyncio.Event()
+
+    def erase(self, rows: Sequence[str]) -> None:
+        self.rows = [row for row in self.rows if row not in rows]
 
 
 async def stamp(features: Features, row: str, actor: Actor) -> None:
@@ -36,6 +42,20 @@ async def stamp(features: Features, row: str, actor: Actor) -> None:
     if row == "stuck":
         raise Conflict("It is stuck")
     cast("FakeFeatures", features).source.stamped.append(row)
+
+
+async def erase_all(
+    features: Features, chosen: Filter, actor: Actor, *, dry_run: bool
+) -> tuple[int, int]:
+    """Stops half-way until it may go on."""
+    assert actor == ACTOR
+    source = cast("FakeFeatures", features).source
+    matching = [row for row in source.rows if chosen.text in row]
+    if not dry_run:
+        source.erase(matching[: len(matching) // 2])
+        await source.may_go_on.wait()
+        source.erase(matching[len(matching) // 2 :])
+    return len(matching), 0 if dry_run else len(matching)
 
 
 async def make(_features: Features, values: object, _actor: Actor) -> Secret:
@@ -64,6 +84,14 @@ class NamesView(TableView[str]):
             done="is stamped",
             applies=lambda row: row != "plain",
             call=stamp,
+        ),
+        Action[str](
+            key="E",
+            verb="Erase",
+            effect="will be gone",
+            done="is gone",
+            call=stamp,
+            bulk=erase_all,
         ),
     )
     FORMS = (
@@ -215,6 +243,22 @@ class TestActions:
             await operator.until(lambda: operator.notices)
             assert operator.notices == ["Stamp is for single names only"]
             assert source.stamped == []
+
+    async def test_on_all_that_match_are_counted_first_and_show_how_far_they_are(self) -> None:
+        async with sit("a1", "a2", "a3", "a4", "b") as (operator, source):
+            await operator.filter("a")
+            await operator.until(lambda: operator.status.startswith("4 names"))
+            await operator.press("asterisk", "E")
+            question = await operator.question()
+            assert question.startswith(
+                "Erase all 4 names that it applies to, of those that match a?"
+            )
+            await operator.press("y")
+            await operator.until(lambda: "██████████░░░░░░░░░░ 2 of 4" in operator.status)
+            source.may_go_on.set()
+            await operator.until(lambda: operator.notices == ["4 names: each is gone"])
+            assert source.rows == ["b"]
+            await operator.until(lambda: "░" not in operator.status)
 
     async def test_are_forbidden_while_reading_only(self) -> None:
         async with sit("a", readonly=True) as (operator, source):
