@@ -4,6 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUNTIME := .venv/.runtime
 DEVELOPMENT := .venv/.development
+PEERS := .venv/.peers
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 TEST_WORKERS ?= 4
 
@@ -86,8 +87,13 @@ proto: $(DEVELOPMENT) ## Write the code of the gRPC messages anew from account.p
 build: $(DEVELOPMENT) ## The wheel, in dist/
 	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
 
+# The peers go into .venv too: they agree with what is there on every version.
+$(PEERS): benchmarks/requirements.lock $(DEVELOPMENT)
+	$(PIP_INSTALL) --require-hashes --no-deps --requirement benchmarks/requirements.lock
+	@touch $@
+
 .PHONY: bench
-bench: $(DEVELOPMENT) ## The measurements in benchmarks/
+bench: $(PEERS) ## The measurements in benchmarks/
 	$(BIN)/python -m benchmarks.connection
 	$(BIN)/python -m benchmarks.users
 	$(BIN)/python -m benchmarks.events storm
@@ -121,4 +127,4 @@ COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-ver
 lock: $(DEVELOPMENT) ## Resolve the newest dependencies that pyproject.toml allows
 	$(COMPILE) --group build --output-file requirements.lock
 	$(COMPILE) --group dev --constraint requirements.lock --output-file requirements-dev.lock
-	$(COMPILE) --group bench --constraint requirements.lock --output-file benchmarks/requirements.lock
+	$(COMPILE) --group bench --constraint requirements-dev.lock --output-file benchmarks/requirements.lock

@@ -15,20 +15,16 @@ import multiprocessing
 import os
 import resource
 import statistics
-import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from multiprocessing.connection import Connection
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
 import uvloop
 
-from tests.support.program import Program, environment, run_program, running_program
+from benchmarks.installation import Installation, memory_mib, new_installation
 from tests.support.storm import run_storm
 
 USERS = 1000  # ten streams each, as many as one may have
@@ -38,42 +34,13 @@ HEALTH_SECONDS = 0.02  # between two requests
 MARK = b'"n":'
 
 
-class Installation:
-    """Processes of one installation, in a folder of their own."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.env = environment(folder / "data", LOG_LEVEL="warning")
-
-    def tokens(self, count: int) -> list[str]:
-        emails = [f"user{number}@example.com" for number in range(count)]
-        return self.run("token", *emails).split()
-
-    def key(self) -> str:
-        return self.run("apikey", "create", "benchmark", "--scope", "events:publish").strip()
-
-    def run(self, *arguments: str) -> str:
-        done = run_program(*arguments, env=self.env, cwd=self.folder)
-        if done.returncode:
-            sys.exit(done.stderr)
-        return done.stdout
-
-    @contextmanager
-    def serving(self) -> Iterator[Program]:
-        env = {**self.env, "LOG_LEVEL": "info"}  # it says its port in the log
-        with running_program("--role=api", env=env, cwd=self.folder) as program:
-            program.wait_for("ready")
-            yield program
-            print(f"  stopped with status {program.stop()}")
-
-
 def storm(installation: Installation, arguments: argparse.Namespace) -> None:
     with installation.serving() as one, installation.serving() as other:
         result = asyncio.run(
             run_storm(
                 [one.api, other.api],
                 tokens=installation.tokens(max(1, arguments.clients // 4)),
-                key=installation.key(),
+                key=installation.key("events:publish"),
                 clients=arguments.clients,
                 rate=arguments.rate,
                 seconds=arguments.seconds,
@@ -92,7 +59,7 @@ def storm(installation: Installation, arguments: argparse.Namespace) -> None:
 def streams(installation: Installation, arguments: argparse.Namespace) -> None:
     raise_file_limit(arguments.streams + 200)
     with installation.serving() as program:
-        tokens, key = installation.tokens(USERS), installation.key()
+        tokens, key = installation.tokens(USERS), installation.key("events:publish")
         before = memory_mib(program.process.pid)
         ours, theirs = multiprocessing.Pipe()
         address = urlsplit(program.api).netloc
@@ -222,12 +189,6 @@ async def hold_streams(
     await asyncio.to_thread(parent.recv)
 
 
-def memory_mib(pid: int) -> float:
-    """The memory that a process has in use: what `ps` calls RSS."""
-    output = subprocess.check_output(["ps", "-o", "rss=", "-p", str(pid)])
-    return int(output) / 1024
-
-
 def raise_file_limit(needed: int) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard != resource.RLIM_INFINITY and hard < needed:
@@ -250,8 +211,8 @@ def main() -> None:
     other.set_defaults(run=streams)
     arguments = parser.parse_args()
     print(f"{os.cpu_count()} processors, Python {sys.version.split()[0]}")
-    with tempfile.TemporaryDirectory(prefix="myapp-", ignore_cleanup_errors=True) as folder:
-        arguments.run(Installation(Path(folder)), arguments)
+    with new_installation() as installation:
+        arguments.run(installation, arguments)
 
 
 if __name__ == "__main__":
