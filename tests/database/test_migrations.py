@@ -3,7 +3,9 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from datetime import UTC, datetime
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from tortoise.exceptions import OperationalError
@@ -18,7 +20,9 @@ from myapp.database.migrations import (
     migrations_folder,
     pending,
 )
+from myapp.database.url import Dialect
 from myapp.database.user import User
+from myapp.enums import UserStatus
 from tests.support.databases import dialects, settings_for
 
 ROOT = Path(myapp.__file__).parents[1]
@@ -28,6 +32,15 @@ RUN_IN_TRANSACTION = True
 async def upgrade(db):
     return """{sql}"""
 '''
+FIRST_USER = """
+INSERT INTO users
+    (id, created_at, updated_at, identity_uid, email, email_key, name, status, role)
+VALUES (
+    '00000000-0000-0000-0000-000000000001', '2026-11-22 12:00:00.000005{zone}',
+    '2026-11-22 12:00:00{zone}', 'local:ada', 'Ada@example.com', 'ada@example.com', 'Ada',
+    'active', 'user'
+)
+"""
 STARTER = """
 import asyncio, sys
 from myapp.database.connection import open_database
@@ -52,6 +65,11 @@ def write(folder: Path, name: str, sql: str) -> None:
         (folder / dialect / name).write_text(MIGRATION.format(sql=sql))
 
 
+async def execute(settings: Settings, sql: str) -> None:
+    async with open_database(settings) as database:
+        await database.client.execute_script(sql)
+
+
 async def tables(settings: Settings, *names: str) -> list[str]:
     """Which of these tables can be read."""
     found = []
@@ -74,6 +92,26 @@ class TestApply:
             assert await pending(database) == []
             assert await apply(empty) == []
             await User.create(name="first")
+
+    async def test_rows_of_the_first_schema_come_along(
+        self, empty: Settings, dialect: Dialect, tmp_path: Path
+    ) -> None:
+        first = migration_files(dialect)[0]
+        (tmp_path / dialect).mkdir()
+        shutil.copy(first, tmp_path / dialect)
+        assert await apply(empty, folder=tmp_path) == [first.name]
+        await execute(empty, FIRST_USER.format(zone="" if dialect == "mysql" else "+00:00"))
+
+        assert await apply(empty) == [path.name for path in migration_files(dialect)[1:]]
+        async with open_database(empty):
+            user = await User.by_identity("local:ada")
+            assert user
+            assert (user.id, user.email, user.name) == (UUID(int=1), "Ada@example.com", "Ada")
+            assert user.created_at == datetime(2026, 11, 22, 12, 0, 0, 5, tzinfo=UTC)
+            active = [UserStatus.ACTIVE]
+            assert await User.matching(statuses=active, q="ADA@EX").values_list("id") == [
+                (user.id,)
+            ]
 
     async def test_what_was_applied_is_recorded_with_the_state_of_the_entities(
         self, database: Database
