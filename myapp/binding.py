@@ -23,6 +23,7 @@ from quart_schema import (
 
 from myapp.errors import AppError, FieldError, Invalid, UnsupportedMedia
 from myapp.response import Page, Success, SuccessList, succeed, succeed_with_page
+from myapp.validation import refusal
 
 M = TypeVar("M", bound=BaseModel)
 BINARY = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
@@ -158,18 +159,3 @@ def read_query(model: type[M]) -> M:
         return model.model_validate_strings(request.args.to_dict())
     except ValidationError as error:
         raise refusal(error, "A parameter is not valid") from None
-
-
-def refusal(error: ValidationError, message: str) -> Invalid:
-    """What pydantic found, by field, without the values that were sent."""
-    faults = error.errors(include_url=False, include_context=False, include_input=False)
-    return Invalid(
-        message,
-        details=[
-            FieldError(
-                field=".".join(str(part) for part in fault["loc"]),
-                message=fault["msg"].removeprefix("Value error, "),
-            )
-            for fault in faults
-        ],
-    )

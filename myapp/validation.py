@@ -12,6 +12,8 @@ import unicodedata
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Generic, TypeVar
 
+from pydantic import ValidationError
+
 from myapp.errors import FieldError, Invalid
 
 T = TypeVar("T", contravariant=True)
@@ -42,3 +44,18 @@ class ValidatorChain(Generic[T]):
 def is_one_line(text: str) -> bool:
     """Control characters and line breaks would forge log lines and break terminals."""
     return all(unicodedata.category(character) not in CONTROLS for character in text)
+
+
+def refusal(error: ValidationError, message: str) -> Invalid:
+    """What pydantic found, by field, without the values that were sent."""
+    faults = error.errors(include_url=False, include_context=False, include_input=False)
+    return Invalid(
+        message,
+        details=[
+            FieldError(
+                field=".".join(str(part) for part in fault["loc"]),
+                message=fault["msg"].removeprefix("Value error, "),
+            )
+            for fault in faults
+        ],
+    )
