@@ -56,14 +56,15 @@ class Field:
 class FormAction:
     """Something that is done to no row that is there: it asks for what it needs.
 
-    `question` confirms what was filled in, naming the effect. `call` returns what to show: a
-    sentence as a notice, or a Secret, which stays until it is closed and can be copied.
+    `question` confirms what was filled in, naming the effect, and may look up for whom it is.
+    `call` returns what to show: a sentence as a notice, or a Secret, which stays until it is
+    closed and can be copied. After an AppError of either, or a no, what was typed is there again.
     """
 
     key: str
     verb: str
     fields: Sequence[Field]
-    question: Callable[[Mapping[str, str]], str]
+    question: Callable[[Features, Mapping[str, str]], Awaitable[str]]
     call: Callable[[Features, Mapping[str, str], Actor], Awaitable["str | Secret"]]
 
 

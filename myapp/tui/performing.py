@@ -1,8 +1,9 @@
 """Doing what an action says: asked first, told afterwards, and never while reading only."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from textual.app import App
@@ -11,7 +12,7 @@ from myapp.errors import AppError
 from myapp.tui.actions import Action, Bulk, FormAction, Secret
 from myapp.tui.desk import Desk
 from myapp.tui.dialogs import Confirm, Form, ShowSecret
-from myapp.tui.wording import count, plain
+from myapp.tui.wording import count, explain, plain
 from myapp.until import end
 
 COUNT_SECONDS = 1.0
@@ -76,15 +77,27 @@ class Performer:
         """Asks for what it needs, asks again whether to do it, and shows what came of it."""
         if not self._may_act():
             return
-        values = await self._app.push_screen_wait(Form(action.verb, action.fields))
-        if values is None or not await self._ask(action.question(values), action.verb):
-            return
-        desk = self._desk
-        outcome = await self._try(action.call(desk.features, values, desk.actor))
+        fields, outcome = action.fields, None
+        while outcome is None:
+            values = await self._app.push_screen_wait(Form(action.verb, fields))
+            if values is None:
+                return
+            fields = [replace(field, value=values[field.name]) for field in fields]
+            outcome = await self._do_as_filled_in(action, values)
         if isinstance(outcome, Secret):
             await self._app.push_screen_wait(ShowSecret(outcome))
-        elif outcome is not None:
+        else:
             self._say(outcome)
+
+    async def _do_as_filled_in(
+        self, action: FormAction, values: Mapping[str, str]
+    ) -> str | Secret | None:
+        """What came of it, None when the form has to be asked again."""
+        features = self._desk.features
+        question = await self._try(action.question(features, values))
+        if question is None or not await self._ask(question, action.verb):
+            return None
+        return await self._try(action.call(features, values, self._desk.actor))
 
     def _question(self, action: Action[Any], fit: Sequence[tuple[str, Any]], asked: int) -> str:
         if asked == 1:
@@ -148,8 +161,7 @@ class Performer:
         try:
             return await asked
         except AppError as error:
-            details = "; ".join(f"{fault.field} {fault.message}" for fault in error.details)
-            self._say(f"{error.text}: {details}" if details else error.text, "error")
+            self._say(explain(error), "error")
             return None
 
     def _say(self, text: str, severity: Any = "information") -> None:

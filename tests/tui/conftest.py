@@ -89,6 +89,9 @@ class Operator:
     def has_notices(self, number: int) -> bool:
         return len(self.notices) >= number
 
+    def has_notice(self, text: str) -> bool:
+        return text in self.notices
+
     @property
     def status(self) -> str:
         """The line under the table."""

@@ -1,15 +1,16 @@
 """What every list does, over a source that counts what it is asked for."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import cast
 
 from rich.text import Text
+from textual.widgets import Input
 
 from myapp.audit import Actor
-from myapp.errors import Conflict, NotFound
+from myapp.errors import Conflict, FieldError, Invalid, NotFound
 from myapp.queue.tasks import build_registry
 from myapp.registry import Features
 from myapp.tui.actions import Action, Field, FormAction, Link, Secret
@@ -58,7 +59,15 @@ async def erase_all(
     return len(matching), 0 if dry_run else len(matching)
 
 
-async def make(_features: Features, values: object, _actor: Actor) -> Secret:
+async def ask_to_make(_features: Features, values: Mapping[str, str]) -> str:
+    if not values["text"]:
+        raise Invalid("A name is needed")
+    return f"Make {values['text']}?"
+
+
+async def make(_features: Features, values: Mapping[str, str], _actor: Actor) -> Secret:
+    if values["text"] == "taken":
+        raise Invalid(details=[FieldError("text", "is taken")])
     return Secret("Shown once", f"made of {values}")
 
 
@@ -99,7 +108,7 @@ class NamesView(TableView[str]):
             key="n",
             verb="Make a name",
             fields=(Field(name="text", label="Text"),),
-            question=lambda values: f"Make {values['text']}?",
+            question=ask_to_make,
             call=make,
         ),
     )
@@ -280,6 +289,30 @@ class TestActions:
             await operator.until(lambda: isinstance(operator.app.screen, ShowSecret))
             await operator.press("y")
             await operator.until(lambda: operator.app.clipboard == "made of {'text': 'me'}")
+            await operator.press("escape")
+            await operator.until(lambda: len(operator.app.screen_stack) == 1)
+
+    async def test_that_need_a_form_ask_again_with_what_was_typed(self) -> None:
+        async with sit("a") as (operator, _):
+            await operator.press("n")
+            for typed, said in (
+                ("", "A name is needed"),
+                ("taken", "The request is not valid: text is taken"),
+            ):
+                await operator.until(lambda: isinstance(operator.app.screen, Form))
+                await operator.type(typed)
+                await operator.press("enter")
+                if typed:
+                    await operator.question()
+                    await operator.press("y")
+                await operator.until(partial(operator.has_notice, said))
+            await operator.until(lambda: isinstance(operator.app.focused, Input))
+            assert operator.app.screen.query_one(Input).value == "taken"
+            await operator.press("enter")
+            await operator.question()
+            await operator.press("n")
+            await operator.until(lambda: isinstance(operator.app.focused, Input))
+            assert operator.app.screen.query_one(Input).value == "taken"
             await operator.press("escape")
             await operator.until(lambda: len(operator.app.screen_stack) == 1)
 
