@@ -96,8 +96,13 @@ $(PEERS): benchmarks/requirements.lock $(DEVELOPMENT)
 bench: $(PEERS) ## The measurements in benchmarks/
 	$(BIN)/python -m benchmarks.connection
 	$(BIN)/python -m benchmarks.users
+	$(BIN)/python -m benchmarks.jobs
 	$(BIN)/python -m benchmarks.events storm
 	$(BIN)/python -m benchmarks.events streams
+
+.PHONY: bench-jobs
+bench-jobs: $(DEVELOPMENT) ## Jobs a second, against bare SAQ
+	$(BIN)/python -m benchmarks.jobs
 
 .PHONY: drill
 drill: $(DEVELOPMENT) ## Kill everything at random for a minute, and count what was lost
