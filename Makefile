@@ -94,6 +94,7 @@ $(PEERS): benchmarks/requirements.lock $(DEVELOPMENT)
 
 .PHONY: bench
 bench: $(PEERS) ## The measurements in benchmarks/
+	$(BIN)/python -m benchmarks.me
 	$(BIN)/python -m benchmarks.connection
 	$(BIN)/python -m benchmarks.users
 	$(BIN)/python -m benchmarks.jobs
@@ -103,6 +104,10 @@ bench: $(PEERS) ## The measurements in benchmarks/
 .PHONY: bench-jobs
 bench-jobs: $(DEVELOPMENT) ## Jobs a second, against bare SAQ
 	$(BIN)/python -m benchmarks.jobs
+
+.PHONY: bench-me
+bench-me: $(PEERS) ## GET /auth/me beside FastAPI, Litestar and a bare Quart route
+	$(BIN)/python -m benchmarks.me
 
 .PHONY: drill
 drill: $(DEVELOPMENT) ## Kill everything at random for a minute, and count what was lost

@@ -4,7 +4,7 @@ import json
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +19,19 @@ done = function(summary, latency, requests)
     summary.requests, summary.duration, errors.status, broken))
   io.write(string.format(
     '"p50": %d, "p99": %d}}\\n', latency:percentile(50), latency:percentile(99)))
+end
+"""
+# Every request is written before the first is sent.
+TURNS = """
+local requests, last = {}, 0
+init = function()
+  for _, headers in ipairs(turns) do
+    table.insert(requests, wrk.format(nil, nil, headers))
+  end
+end
+request = function()
+  last = last % #requests + 1
+  return requests[last]
 end
 """
 
@@ -49,9 +62,11 @@ def run_load(
     method: str = "GET",
     headers: Mapping[str, str] | None = None,
     body: str | None = None,
+    turns: Sequence[Mapping[str, str]] = (),
 ) -> Load:
     """Asks as fast as the server answers, one request at a time on each connection.
 
+    `turns` are further headers, of which each request takes the next.
     One thread makes the load. Raises LoadError where wrk is not installed, and where one request
     was refused (a status of 400 or more) or its connection broke.
     """
@@ -59,20 +74,33 @@ def run_load(
         raise LoadError("wrk makes the load: install it (apt-get install wrk, brew install wrk)")
     with tempfile.TemporaryDirectory() as folder:
         script = Path(folder) / "load.lua"
-        script.write_text(make_script(method, headers or {}, body))
-        command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", "-s", str(script), url]
+        script.write_text(make_script(method, headers or {}, body, turns))
+        amount = ["-t1", f"-c{connections}", f"-d{seconds:g}s", "--timeout=30s"]
+        command = ["wrk", *amount, "-s", str(script), url]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise LoadError(done.stderr or done.stdout)
     return read_load(done.stdout)
 
 
-def make_script(method: str, headers: Mapping[str, str], body: str | None) -> str:
+def make_script(
+    method: str,
+    headers: Mapping[str, str],
+    body: str | None,
+    turns: Sequence[Mapping[str, str]] = (),
+) -> str:
     """The request in Lua, whose text literals are near enough to JSON's."""
-    lines = [f"wrk.method = {json.dumps(method)}"]
-    lines += [f"wrk.headers[{json.dumps(k)}] = {json.dumps(v)}" for k, v in headers.items()]
+    lines = [f"wrk.method = {json.dumps(method)}", f"wrk.headers = {make_table(headers)}"]
     lines += [f"wrk.body = {json.dumps(body)}"] if body is not None else []
+    if turns:
+        tables = ", ".join(make_table({**headers, **turn}) for turn in turns)
+        lines += [f"local turns = {{{tables}}}", TURNS]
     return "\n".join([*lines, SUMMARY])
+
+
+def make_table(texts: Mapping[str, str]) -> str:
+    fields = (f"[{json.dumps(name)}] = {json.dumps(value)}" for name, value in texts.items())
+    return "{" + ", ".join(fields) + "}"
 
 
 def read_load(output: str) -> Load:

@@ -16,6 +16,7 @@ from benchmarks.machine import look_at_machine
 from benchmarks.measurement import Rounds, show
 
 RESULTS = Path(__file__).parent / "results"
+WIDTH = 140  # of what is printed into a file or a pipe
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,7 @@ class Report:
 
     def finish(self, folder: Path = RESULTS) -> None:
         """Prints everything and writes `NAME.json` and `NAME.md`, over older ones."""
-        self._print(Console())
+        self._print(Console() if sys.stdout.isatty() else Console(width=WIDTH))
         folder.mkdir(exist_ok=True)
         (folder / f"{self.name}.json").write_text(json.dumps(self.as_dict(), indent=2) + "\n")
         (folder / f"{self.name}.md").write_text(self.as_markdown())

@@ -65,7 +65,7 @@ class TestLoad:
 
     def test_a_request_is_written_with_its_quotes(self) -> None:
         script = make_script("POST", {"X-Name": 'a"b'}, '{"n": 1}')
-        assert 'wrk.headers["X-Name"] = "a\\"b"' in script
+        assert 'wrk.headers = {["X-Name"] = "a\\"b"}' in script
         assert 'wrk.body = "{\\"n\\": 1}"' in script
 
 
