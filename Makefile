@@ -59,6 +59,14 @@ DATABASE_TESTS := tests/database tests/doctor tests/middleware tests/modules tes
 test-databases: $(DEVELOPMENT) ## Those that touch a database, on this machine's PostgreSQL and MariaDB
 	MYAPP_TEST_DATABASES=postgres,mysql $(BIN)/pytest --numprocesses=$(TEST_WORKERS) --dist=loadgroup $(DATABASE_TESTS)
 
+# Whatever Redis does for us. The default is the Valkey that comes along.
+REDIS_TESTS := tests/modules tests/outbox tests/queue tests/sse tests/test_bus.py tests/test_rate_limits.py
+
+.PHONY: test-redis
+test-redis: $(DEVELOPMENT) ## Those that need Redis, on servers of this machine's redis-server, and the same databases
+	MYAPP_TEST_REDIS=redis-server MYAPP_TEST_DATABASES=postgres,mysql \
+		$(BIN)/pytest --numprocesses=$(TEST_WORKERS) --dist=loadgroup $(REDIS_TESTS)
+
 .PHONY: check
 check: $(DEVELOPMENT) ## Format, lint, types, import contracts, the Dockerfile
 	$(BIN)/ruff format --check .

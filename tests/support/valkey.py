@@ -1,5 +1,11 @@
-"""A Redis-compatible server of the tests' own: it may be killed, frozen and started again."""
+"""A Redis-compatible server of the tests' own: it may be killed, frozen and started again.
 
+It is the one that comes along, or the one that `MYAPP_TEST_REDIS` names, such as `redis-server`. A
+server that is named and not there fails its tests, never skips them.
+"""
+
+import os
+import shutil
 import signal
 import subprocess
 import time
@@ -27,7 +33,7 @@ class Valkey:
         """
         self.socket = str(folder / "s")
         self.url = f"unix://{self.socket}"
-        self._command = [str(binary or find_binary()), "--port", "0", "--unixsocket", self.socket]
+        self._command = [str(binary or usual_server()), "--port", "0", "--unixsocket", self.socket]
         self._command += ["--dir", str(folder), "--save", ""]
         self._command += ["--appendonly", "yes", "--appendfsync", "always"] if durable else []
         self._process: subprocess.Popen[bytes] | None = None
@@ -60,6 +66,16 @@ class Valkey:
     def _send(self, number: signal.Signals) -> None:
         assert self._process
         self._process.send_signal(number)
+
+
+def usual_server() -> Path:
+    """The program that this run of the tests uses."""
+    named = os.environ.get("MYAPP_TEST_REDIS")
+    if not named:
+        return find_binary()
+    if not (found := shutil.which(named)):
+        raise ValueError(f"MYAPP_TEST_REDIS names {named}, which is not there")
+    return Path(found)
 
 
 @contextmanager
