@@ -102,8 +102,8 @@ class AdministrationController:
     async def list_users(self, query: UserQuery) -> Page[UserResponse]:
         """Find users.
 
-        Deleted users are listed with `status=deleted` only. The newest come first unless `sort`
-        says otherwise.
+        Deleted users are listed with `status=deleted` only, and found by their id. The newest come
+        first unless `sort` says otherwise.
         """
         found = await self._administration.find(query)
         return Page[UserResponse](

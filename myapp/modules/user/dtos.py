@@ -94,12 +94,12 @@ class UserChanges(ProfileChanges):
 
 
 class UserQuery(PageQuery):
-    """Which users, in which order. Deleted ones are listed with `status=deleted` alone."""
+    """Which users, in which order. Deleted ones are found with their status or id alone."""
 
     q: Annotated[
         str,
         Field(
-            description="A part of the email or the name, in any case.",
+            description="A part of the email or the name, in any case, or an id.",
             max_length=EMAIL_CHARACTERS,
             pattern=r"^[^\x00-\x1f\x7f]*$",
         ),

@@ -1,6 +1,7 @@
 """/admin/users: finding users."""
 
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from httpx import AsyncClient
@@ -58,6 +59,23 @@ class TestFilters:
         assert "del@example.com" not in await emails(client, root)
         assert await emails(client, root, q="del@") == []
         assert await emails(client, root, status="deleted") == ["del@example.com"]
+
+    async def test_q_finds_anybody_by_their_id(self, client: AsyncClient, root: Person) -> None:
+        for email in ("ann@example.com", "del@example.com"):
+            user_id = (await User.get(email=email)).id
+            assert await emails(client, root, q=user_id) == [email]
+            assert await emails(client, root, q=str(user_id).upper()) == [email]
+            assert await emails(client, root, q=user_id, page=2) == []
+        assert await emails(client, root, q=user_id, status="active") == []
+        assert await emails(client, root, q=user_id, role="admin") == []
+        assert await emails(client, root, q=uuid4()) == []
+
+    async def test_an_id_that_is_a_part_of_a_name_finds_that(
+        self, client: AsyncClient, root: Person
+    ) -> None:
+        relay = f"{uuid4()}@relay.example"
+        await User.create(email=relay)
+        assert await emails(client, root, q=relay.partition("@")[0]) == [relay]
 
     async def test_filters_add_up(self, client: AsyncClient, root: Person) -> None:
         assert await emails(client, root, status="suspended") == ["bob@other.org"]
