@@ -16,11 +16,12 @@ from myapp.tui.desk import Desk
 from myapp.tui.dialogs import Help
 from myapp.tui.themes import SIXTEEN
 from myapp.tui.view import Place, View
+from myapp.tui.views.crons import CronsView
 from myapp.tui.views.jobs import JobsView
 from myapp.tui.wording import plain
 
 # In the order of their keys. Adding a view is a file in views/ and its name here.
-VIEWS: Sequence[type[View]] = (JobsView,)
+VIEWS: Sequence[type[View]] = (JobsView, CronsView)
 
 
 class Dashboard(App[None]):

@@ -76,6 +76,16 @@ def facts(rows: Iterable[tuple[str, Cell]]) -> RenderableType:
     return table
 
 
+def listing(titles: Iterable[str], rows: Iterable[Iterable[Cell]]) -> RenderableType:
+    """A line of titles, and one for each row."""
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    for title in titles:
+        table.add_column(title, overflow="fold")
+    for row in rows:
+        table.add_row(*(cell if isinstance(cell, Text) else Text(plain(cell)) for cell in row))
+    return table
+
+
 def section(title: str, body: RenderableType) -> RenderableType:
     return Group(Text(""), Text(title, style="bold underline"), body)
 

@@ -213,34 +213,35 @@ class CronUsecase:
         """All crons, by name."""
         return await self._board.states()
 
-    async def run(self, name: str, actor: Actor) -> CronState:
-        """Queues its task now, beside the schedule, also while it is paused. Raises NotFound."""
-        await self._get(name)
-        await self._record("cron.run", name, actor)
-        await run_cron(self._redis, self._crons[name], request_id=actor.request_id)
-        return await self._get(name)
-
-    async def pause(self, name: str, actor: Actor) -> CronState:
-        """Lets its ticks pass. Raises NotFound."""
-        state = await self._get(name)
-        change = {"before": {"paused": state.paused}, "after": {"paused": True}}
-        await self._record("cron.paused", name, actor, **change)
-        await self._board.pause(name)
-        return await self._get(name)
-
-    async def resume(self, name: str, actor: Actor) -> CronState:
-        """Ends a pause; ticks that passed are not made up for. Raises NotFound."""
-        state = await self._get(name)
-        change = {"before": {"paused": state.paused}, "after": {"paused": False}}
-        await self._record("cron.resumed", name, actor, **change)
-        await self._board.resume(name)
-        return await self._get(name)
-
-    async def _get(self, name: str) -> CronState:
+    async def get(self, name: str) -> CronState:
+        """One cron. Raises NotFound."""
         for state in await self._board.states():
             if state.name == name:
                 return state
         raise NotFound(f"There is no cron {name!r}")
+
+    async def run(self, name: str, actor: Actor) -> CronState:
+        """Queues its task now, beside the schedule, also while it is paused. Raises NotFound."""
+        await self.get(name)
+        await self._record("cron.run", name, actor)
+        await run_cron(self._redis, self._crons[name], request_id=actor.request_id)
+        return await self.get(name)
+
+    async def pause(self, name: str, actor: Actor) -> CronState:
+        """Lets its ticks pass. Raises NotFound."""
+        state = await self.get(name)
+        change = {"before": {"paused": state.paused}, "after": {"paused": True}}
+        await self._record("cron.paused", name, actor, **change)
+        await self._board.pause(name)
+        return await self.get(name)
+
+    async def resume(self, name: str, actor: Actor) -> CronState:
+        """Ends a pause; ticks that passed are not made up for. Raises NotFound."""
+        state = await self.get(name)
+        change = {"before": {"paused": state.paused}, "after": {"paused": False}}
+        await self._record("cron.resumed", name, actor, **change)
+        await self._board.resume(name)
+        return await self.get(name)
 
     async def _record(self, action: str, name: str, actor: Actor, **change: Any) -> None:
         async with transaction():
