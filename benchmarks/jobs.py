@@ -34,7 +34,7 @@ from myapp.queue.tasks import JobContext, Payload, Task, build_registry
 from myapp.queue.worker import Worker
 from tests.support.valkey import running_valkey
 
-QUEUE_AT_ONCE = 500
+QUEUE_AT_ONCE = 20
 LOOK_SECONDS = 0.002  # between two looks whether the last job's end is written
 
 

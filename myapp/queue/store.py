@@ -85,17 +85,18 @@ class JobStore(Queue):
         self._scripts = Scripts(redis)
         self._complete_max = complete_max
 
-    async def claim(self, worker: str, *, known: int) -> tuple[str, StoredJob | None]:
-        """Takes the next job for a worker that knows of so many it holds from this queue.
+    async def claim(
+        self, worker: str, *, known: int, limit: int = 1
+    ) -> tuple[str, list[StoredJob]]:
+        """Takes the next jobs for a worker that knows of so many it holds from this queue.
 
         The word says what came of it: `job`, `empty`, `paused`, `again`, `adrift` (reconcile
         first) or `stranger` (the worker is no member, or no longer).
         """
-        word, *rest = await self._scripts.call("claim", self.name, worker, known)
-        if word != "job":
-            return word, None
-        key, *parts = rest
-        return word, self._read(key, dict(zip(parts[::2], parts[1::2], strict=True)))
+        word, *jobs = await self._scripts.call("claim", self.name, worker, known, limit)
+        return word, [
+            self._read(key, dict(zip(parts[::2], parts[1::2], strict=True))) for key, *parts in jobs
+        ]
 
     def _read(self, key: str, stored: Mapping[str, str]) -> StoredJob:
         return StoredJob(

@@ -3,7 +3,9 @@
 import asyncio
 import os
 import socket
+from collections import deque
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from signal import Signals
@@ -35,7 +37,8 @@ class QueueWorker(SaqWorker[Context]):
     """SAQ's worker of one queue: its slots, its start and its stop with grace.
 
     How a slot comes to a job and what is done with it are ours. The slots take turns in waiting,
-    so that a queue costs one blocked connection and not one a slot.
+    so that a queue costs one blocked connection and not one a slot; who has the turn claims for
+    all that wait for it.
     """
 
     SIGNALS: ClassVar[list[Signals]] = []  # type: ignore[misc]  # the runner owns them
@@ -62,6 +65,9 @@ class QueueWorker(SaqWorker[Context]):
         self._link = link
         self._timings = timings
         self._turn = asyncio.Lock()
+        self._free = 0  # slots that wait for a job
+        self._claimed: deque[StoredJob] = deque()
+        self._era = 0  # when these were claimed
 
     async def upkeep(self) -> list[asyncio.Task[None]]:
         """SAQ's hook: none of its own upkeep is wanted, its sweep least of all."""
@@ -85,6 +91,10 @@ class QueueWorker(SaqWorker[Context]):
     async def _stop_in_time(self) -> None:
         await self._stop.wait()
         self.event.set()
+        async with self._turn:
+            self._claimed.clear()
+        with suppress(TimeoutError):  # then they are put back when the worker leaves
+            await self._link.persist(self._reconcile, within=self._timings.goodbye)
 
     async def _trim(self) -> None:
         while not self._stop.is_set():
@@ -92,14 +102,22 @@ class QueueWorker(SaqWorker[Context]):
             await until(self._stop, asyncio.sleep(self._timings.trim))
 
     async def _next(self) -> StoredJob | None:
-        async with self._turn:
-            return None if self._stop.is_set() else await until(self._stop, self._claim())
+        self._free += 1
+        try:
+            async with self._turn:
+                while not self._stop.is_set():
+                    if self._era != self._membership.era:
+                        self._claimed.clear()  # they may be others' by now; if not, they are adrift
+                    if self._claimed:
+                        return self._claimed.popleft()
+                    await until(self._stop, self._claim())
+        finally:
+            self._free -= 1
+        return None
 
-    async def _claim(self) -> StoredJob:
-        while True:
-            word, job = await self._link.persist(self._try_claim)
-            if job:
-                return job
+    async def _claim(self) -> None:
+        while not self._claimed:
+            word = await self._link.persist(self._try_claim)
             if word == "empty":
                 await self._link.persist(partial(self._store.wait, self._timings.idle))
             elif word == "adrift":
@@ -107,17 +125,18 @@ class QueueWorker(SaqWorker[Context]):
             elif word in ("paused", "stranger"):
                 await asyncio.sleep(self._timings.idle)
 
-    async def _try_claim(self) -> tuple[str, StoredJob | None]:
+    async def _try_claim(self) -> str:
         await self._membership.joined.wait()
-        era = self._membership.era
+        self._era = self._membership.era
         known = len(self._executor.keys(self._store.name))
-        word, job = await self._store.claim(self.id, known=known)
-        # A job whose claim was answered too late may be another's by now; if not, it is adrift.
-        return (word, job) if era == self._membership.era else ("again", None)
+        word, jobs = await self._store.claim(self.id, known=known, limit=self._free)
+        self._claimed.extend(jobs)
+        return word
 
     async def _reconcile(self) -> None:
         count = await self._store.reconcile(self.id, self._executor.keys(self._store.name))
-        log.warning("put back jobs whose claim was not answered", jobs=count)
+        if count:
+            log.warning("put back jobs that were claimed and not begun", jobs=count)
 
 
 class Worker:

@@ -32,8 +32,7 @@ async def finish(redis: Redis, key: str, status: str = "complete") -> None:
     """Ends the next job as a worker would."""
     store = JobStore(redis, "default")
     await Scripts(redis).call("join", "w", "default", "{}")
-    _, job = await store.claim("w", known=0)
-    assert job
+    _, [job] = await store.claim("w", known=0)
     assert job.key == key
     await Scripts(redis).call("finish", key, job.claim, status, "", "", 10)
 
@@ -72,9 +71,9 @@ class TestEnqueue:
         for name in ("first", "second"):
             assert await queue.enqueue(GREET, Greet(name=name), key="k") == "k"
         assert (await queue.get("k")).payload["name"] == "first"
-        assert await JobStore(redis, "default").claim("w", known=0) == ("stranger", None)
+        assert await JobStore(redis, "default").claim("w", known=0) == ("stranger", [])
         await finish(redis, "k")
-        assert await JobStore(redis, "default").claim("w", known=0) == ("empty", None)
+        assert await JobStore(redis, "default").claim("w", known=0) == ("empty", [])
 
     async def test_a_key_is_free_after_its_job(self, queue: JobQueue, redis: Redis) -> None:
         await queue.enqueue(IDLE, Nothing(), key="k", request_id="old")

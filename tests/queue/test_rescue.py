@@ -9,20 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
-from prometheus_client import CollectorRegistry
 from redis.asyncio import Redis
 
 from myapp.queue.client import JobQueue
-from myapp.queue.connection import RedisLink
-from myapp.queue.execution import Executor
-from myapp.queue.liveness import Membership, Timings, Watch
-from myapp.queue.metrics import JobMetrics
+from myapp.queue.liveness import Timings, Watch
 from myapp.queue.records import JobStatus
-from myapp.queue.store import JobStore, StoredJob
-from myapp.queue.tasks import JobContext, Payload, Task, build_registry
-from myapp.queue.worker import QueueWorker
-from myapp.until import until
+from myapp.queue.tasks import Payload, Task
 
 Eventually = Callable[..., Awaitable[Any]]
 CREW = Path(__file__).with_name("crew.py")
@@ -152,69 +144,6 @@ async def test_sigterm_puts_back_what_grace_did_not_end(
     assert await asyncio.to_thread(crew.members[pid].wait, 8) == 0
     job = await queue.get(key)
     assert (job.status, job.attempts) == (JobStatus.QUEUED, 0)
-
-
-async def test_a_claim_that_is_answered_after_a_doubt_is_put_back_and_not_run(
-    redis: Redis, queue: JobQueue, eventually: Eventually
-) -> None:
-    """While the answer was under way, the worker may have been rescued."""
-    starts: list[str] = []
-
-    async def handler(context: JobContext, _: Sleep) -> None:
-        starts.append(context.key)
-
-    class Late(JobStore):
-        late = 1
-
-        async def claim(self, worker: str, *, known: int) -> tuple[str, StoredJob | None]:
-            word, job = await super().claim(worker, known=known)
-            if job and self.late:
-                self.late -= 1
-                membership.era += 1
-            return word, job
-
-    timings = Timings(beat=0.1, fence=5, lease=9, idle=0.1)
-    link, stop = RedisLink(), asyncio.Event()
-    executor = Executor(
-        build_registry([(SLEEP, handler)]),
-        worker="w",
-        link=link,
-        patience=1,
-        metrics=JobMetrics(CollectorRegistry()),
-    )
-    membership = Membership(
-        redis,
-        worker="w",
-        queues=["default"],
-        describe=dict,
-        cancel=executor.cancel,
-        doubt=executor.doubt,
-        link=link,
-        timings=timings,
-    )
-    worker = QueueWorker(
-        Late(redis, "default"),
-        executor,
-        membership,
-        worker="w",
-        concurrency=2,
-        stop=stop,
-        grace=1,
-        link=link,
-        timings=timings,
-    )
-    key = await queue.enqueue(SLEEP, Sleep(seconds=0))
-    with structlog.testing.capture_logs() as logs:
-        running = [
-            asyncio.create_task(until(stop, membership.keep())),
-            asyncio.create_task(worker.start()),
-        ]
-        await eventually(lambda: starts)
-        stop.set()
-        await asyncio.gather(*running)
-    assert starts == [key]
-    assert [line["jobs"] for line in logs if "claim was not answered" in line["event"]] == [1]
-    assert (await queue.get(key)).attempts == 1
 
 
 class TestWatch:

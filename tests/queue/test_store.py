@@ -34,9 +34,8 @@ def store(redis: Redis) -> JobStore:
 
 
 async def take(store: JobStore, worker: str, *, known: int = 0) -> StoredJob:
-    word, job = await store.claim(worker, known=known)
+    word, [job] = await store.claim(worker, known=known)
     assert word == "job"
-    assert job
     return job
 
 
@@ -52,6 +51,15 @@ class TestClaim:
     ) -> None:
         keys = [await queue.enqueue(IDLE, Nothing()) for _ in range(3)]
         assert [(await take(store, "a", known=n)).key for n in range(3)] == keys
+
+    async def test_many_are_taken_at_once_in_their_order_and_no_more_than_wanted(
+        self, queue: JobQueue, scripts: Scripts, store: JobStore
+    ) -> None:
+        keys = [await queue.enqueue(IDLE, Nothing()) for _ in range(4)]
+        for known, limit, taken in ((0, 3, keys[:3]), (3, 3, keys[3:])):
+            word, jobs = await store.claim("a", known=known, limit=limit)
+            assert (word, [job.key for job in jobs]) == ("job", taken)
+        assert await store.claim("a", known=4, limit=3) == ("empty", [])
 
     async def test_a_claimed_job_is_its_workers_at_once(
         self, queue: JobQueue, scripts: Scripts, store: JobStore, redis: Redis

@@ -1,6 +1,7 @@
--- queue, worker, jobs that the worker knows it holds -> {word, key, field, value, ...}
+-- queue, worker, jobs that the worker knows it holds, jobs that it wants at most
+-- -> {word, {key, field, value, ...} ...}
 -- Taking a job and marking it as this worker's is one step: there is no moment between them.
-local queue, worker, known = ARGV[1], ARGV[2], tonumber(ARGV[3])
+local queue, worker, known, wanted = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 if redis.call('EXISTS', WORKER:format(worker)) == 0 then return {'stranger'} end
 if redis.call('SISMEMBER', PAUSED, queue) == 1 then return {'paused'} end
 -- The answer to an earlier claim was lost on its way.
@@ -12,10 +13,11 @@ for _, key in ipairs(redis.call('ZRANGEBYSCORE', due, '-inf', whole(now()), 'LIM
   make_ready(key, 'RPUSH')
 end
 
+local answer = {'job'}
 -- Cancelled and deleted jobs are left in the list, since taking them out would search all of it.
 for _ = 1, 1000 do
   local key = redis.call('LPOP', WAITING:format(queue))
-  if not key then return {'empty'} end
+  if not key then return #answer > 1 and answer or {'empty'} end
   local id = JOB:format(key)
   if redis.call('HGET', id, 'status') == 'queued' then
     move(key, 'active')
@@ -23,7 +25,8 @@ for _ = 1, 1000 do
     redis.call('HINCRBY', id, 'attempts', 1)
     redis.call('HSET', id, 'worker', worker, 'started_at', whole(now()))
     redis.call('SADD', HELD:format(worker, queue), key)
-    return {'job', key, unpack(redis.call('HGETALL', id))}
+    table.insert(answer, {key, unpack(redis.call('HGETALL', id))})
+    if #answer > wanted then return answer end
   end
 end
-return {'again'}
+return #answer > 1 and answer or {'again'}
