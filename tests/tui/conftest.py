@@ -25,10 +25,22 @@ PATIENCE_SECONDS = 20.0
 ACTOR = Actor(ActorType.TUI, "ada")
 
 
+class NotedDashboard(Dashboard):
+    """Keeps its notices: on the screen they come a moment later, and go by themselves."""
+
+    def __init__(self, desk: Desk, *, views: Sequence[type[View]] = VIEWS) -> None:
+        super().__init__(desk, views=views)
+        self.notices: list[str] = []
+
+    def notify(self, message: str, **options: Any) -> None:
+        self.notices.append(message)
+        super().notify(message, **options)
+
+
 class Operator:
     """Somebody at the keys. Whatever takes time is waited for."""
 
-    def __init__(self, app: Dashboard, pilot: Pilot[None]) -> None:
+    def __init__(self, app: NotedDashboard, pilot: Pilot[None]) -> None:
         self.app = app
         self._pilot = pilot
 
@@ -84,7 +96,7 @@ class Operator:
 
     @property
     def notices(self) -> list[str]:
-        return [notice.message for notice in self.app._notifications]
+        return self.app.notices
 
     def has_notices(self, number: int) -> bool:
         return len(self.notices) >= number
@@ -109,7 +121,7 @@ Sit = Callable[..., AbstractAsyncContextManager[Operator]]
 
 @asynccontextmanager
 async def sit_at(desk: Desk, views: Sequence[type[View]] = VIEWS) -> AsyncIterator[Operator]:
-    app = Dashboard(desk, views=views)
+    app = NotedDashboard(desk, views=views)
     async with app.run_test(size=(80, 24)) as pilot:
         yield Operator(app, pilot)
 

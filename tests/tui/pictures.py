@@ -8,10 +8,9 @@ from textual.pilot import Pilot
 
 from myapp.queue.tasks import build_registry
 from myapp.registry import Features
-from myapp.tui.app import Dashboard
 from myapp.tui.desk import Desk
 from myapp.tui.view import View
-from tests.tui.conftest import ACTOR, Operator
+from tests.tui.conftest import ACTOR, NotedDashboard, Operator
 
 Compare = Callable[..., bool]
 Check = Callable[[Operator], object]
@@ -22,7 +21,7 @@ SIZES = [(80, 24), (120, 40)]  # the two that matter
 
 def dashboard_over(
     modules: Sequence[tuple[Any, Any]], *views: type[View], **options: Any
-) -> Dashboard:
+) -> NotedDashboard:
     """A dashboard whose time stands still, over modules that answer the same each time."""
     desk = Desk(
         features=Features(modules=modules, tasks=build_registry([], [])),
@@ -32,14 +31,14 @@ def dashboard_over(
         actor=ACTOR,
         **options,
     )
-    return Dashboard(desk, views=views)
+    return NotedDashboard(desk, views=views)
 
 
 def play(*keys: str, ready: Check, until: Check) -> Callable[[Pilot[None]], Any]:
     """Presses keys once it is ready, and waits for what they lead to."""
 
     async def run(pilot: Pilot[None]) -> None:
-        operator = Operator(cast("Dashboard", pilot.app), pilot)
+        operator = Operator(cast("NotedDashboard", pilot.app), pilot)
         await operator.until(lambda: ready(operator))
         await operator.press(*keys)
         await operator.until(lambda: until(operator))
