@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from redis.asyncio import Redis
@@ -12,7 +13,7 @@ from myapp.errors import NotFound
 from myapp.queue.client import JobQueue, new_job
 from myapp.queue.connection import PATIENCE, within_patience
 from myapp.queue.liveness import Timings
-from myapp.queue.records import JobStatus
+from myapp.queue.records import JobStatus, read_time
 from myapp.queue.scripts import Scripts
 from myapp.queue.store import COMPLETE_MAX, write_job
 from myapp.queue.tasks import Cron
@@ -36,11 +37,25 @@ class QueueState:
 
 
 @dataclass(frozen=True, slots=True)
+class RunningJob:
+    """A job that a worker runs, and since when."""
+
+    key: str
+    task: str
+    queue: str
+    started_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class WorkerState:
-    """A worker that lives: how it describes itself, and the keys of the jobs that it runs now."""
+    """A worker that lives: how it describes itself, and what it runs, the longest running first.
+
+    It was heard of `silent_seconds` ago, by the clock of Redis.
+    """
 
     record: Mapping[str, Any]
-    running: Sequence[str]
+    running: Sequence[RunningJob]
+    silent_seconds: float
 
 
 class QueueBoard:
@@ -74,7 +89,7 @@ class QueueBoard:
         """The workers that were heard of within a lease, the longest at work first."""
         async with within_patience(PATIENCE):
             rows = await self._scripts.call("workers", round(Timings().lease * 1000))
-        found = [WorkerState(json.loads(record), sorted(keys)) for record, *keys in rows]
+        found = [read_worker(*row) for row in rows]
         return sorted(found, key=lambda worker: (worker.record["started_at"], worker.record["id"]))
 
     def _check(self, name: str) -> None:
@@ -97,6 +112,12 @@ def read_queue(name: str, row: Sequence[Any]) -> QueueState:
         processed_per_minute=int(processed),
         failed_per_minute=int(failed),
     )
+
+
+def read_worker(record: str, silence: int, *jobs: Sequence[str]) -> WorkerState:
+    running = [RunningJob(key, task, queue, read_time(began)) for key, task, queue, began in jobs]
+    running.sort(key=lambda job: (job.started_at, job.key))
+    return WorkerState(json.loads(record), running, max(silence, 0) / 1000)
 
 
 async def run_cron(redis: Redis, cron: Cron[Any], *, request_id: str | None) -> str:

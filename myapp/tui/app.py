@@ -18,10 +18,11 @@ from myapp.tui.themes import SIXTEEN
 from myapp.tui.view import Place, View
 from myapp.tui.views.crons import CronsView
 from myapp.tui.views.jobs import JobsView
+from myapp.tui.views.workers import WorkersView
 from myapp.tui.wording import plain
 
 # In the order of their keys. Adding a view is a file in views/ and its name here.
-VIEWS: Sequence[type[View]] = (JobsView, CronsView)
+VIEWS: Sequence[type[View]] = (JobsView, CronsView, WorkersView)
 
 
 class Dashboard(App[None]):

@@ -16,7 +16,7 @@ from myapp.queue.keys import Key
 from myapp.queue.records import JobStatus
 from myapp.queue.store import COMPLETE_MAX
 from myapp.queue.tasks import Cron, JobContext, Payload, Task, build_registry
-from tests.queue.conftest import Work
+from tests.queue.conftest import FAST, Work
 
 Eventually = Callable[..., Awaitable[Any]]
 
@@ -113,10 +113,14 @@ class TestWorkers:
         async with work(build_registry([(WRITE, work_off)])) as worker:
 
             async def busy() -> bool:
-                return [state.running for state in await board.workers()] == [[key]]
+                return any(state.running for state in await board.workers())
 
             await eventually(busy)
             (state,) = await board.workers()
+            (running,) = state.running
+            assert (running.key, running.task, running.queue) == (key, "note:write", "default")
+            assert running.started_at == (await queue.get(key)).started_at
+            assert 0 <= state.silent_seconds < FAST.lease
             assert state.record["id"] == worker.id
             assert state.record["pid"] == os.getpid()
         assert await board.workers() == []

@@ -172,6 +172,13 @@ class QueueUsecase:
         """The workers that live, the longest at work first."""
         return await self._board.workers()
 
+    async def get_worker(self, worker_id: str) -> WorkerState:
+        """One worker that lives. Raises NotFound."""
+        for worker in await self._board.workers():
+            if worker.record["id"] == worker_id:
+                return worker
+        raise NotFound(f"There is no worker {worker_id!r} now")
+
     async def pause(self, name: str, actor: Actor) -> QueueState:
         """Lets no worker start anything new from it. Raises NotFound."""
         state = await self._board.get(name)
