@@ -5,12 +5,12 @@ from importlib import import_module
 from typing import Literal
 
 from pydantic import BaseModel
-from quart import Blueprint, Quart, Response
+from quart import Blueprint, Response
 from quart_schema import document_response
 
+from myapp.application import Application
 from myapp.binding import tag_routes
 from myapp.config import Settings
-from myapp.connection import Connection, Request
 from myapp.health import Health
 from myapp.middleware.auth import Auth
 from myapp.middleware.cors import allow_origins
@@ -29,11 +29,9 @@ BODY_BYTES = 1024 * 1024  # what a body of JSON may have; routes that take files
 BODY_SECONDS = 30.0
 
 
-def create_app(settings: Settings, features: Features, health: Health) -> Quart:
+def create_app(settings: Settings, features: Features, health: Health) -> Application:
     """The application, ready to serve. What it needs is open already, and stays the caller's."""
-    app = Quart("myapp", static_folder=None)
-    app.asgi_http_class = Connection
-    app.request_class = Request
+    app = Application("myapp")
     app.config.update(MAX_CONTENT_LENGTH=BODY_BYTES, BODY_TIMEOUT=BODY_SECONDS)
     # A redirect for a slash too many would be an answer outside the envelope.
     app.url_map.merge_slashes = False

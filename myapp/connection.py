@@ -7,13 +7,14 @@ answer streams. `app.asgi_http_class = Connection` and `app.request_class = Requ
 """
 
 import asyncio
-from collections.abc import AsyncIterable, Callable, Generator, Mapping
+from collections.abc import AsyncIterable, Callable, Generator, Mapping, Sequence
 from typing import Any, cast
 
 import quart
 import structlog
 from hypercorn.typing import ASGIReceiveCallable, ASGIReceiveEvent, ASGISendCallable
 from quart.asgi import ASGIHTTPConnection
+from quart.globals import request_ctx
 from quart.typing import ResponseTypes
 from quart.utils import encode_headers
 from quart.wrappers.request import Body
@@ -131,10 +132,15 @@ async def refuse_reading() -> ASGIReceiveEvent:
 
 
 class Request(quart.Request):
-    """Quart's request over a StreamedBody, whose limit each handler may set for itself."""
+    """Quart's request over a StreamedBody, whose limit each handler may set for itself.
+
+    `standing_headers` are for its answer, where that has none of their name, in lower case.
+    """
 
     body_class = StreamedBody
     body: StreamedBody
+    id = ""
+    standing_headers: Sequence[tuple[bytes, bytes]] = ()
 
     @property
     def max_content_length(self) -> int | None:
@@ -145,14 +151,24 @@ class Request(quart.Request):
     def max_content_length(self, value: int | None) -> None:
         self.body.limit = value
 
+    def raw_header(self, name: bytes) -> str:
+        """The first header of this name, in lower case; empty where there is none."""
+        found = (value for key, value in self.scope["headers"] if key == name)
+        return next(found, b"").decode("latin-1")
+
+
+def current_request() -> Request:
+    """The request under way, without the proxy that Quart's `request` is."""
+    return cast("Request", request_ctx.request)
+
 
 class StreamedAnswer:
     """What is needed of a response to send it; of its head nothing remains once that is sent."""
 
-    def __init__(self, response: quart.Response) -> None:
+    def __init__(self, request: Request, response: quart.Response) -> None:
         self.body = response.response
         self.timeout = response.timeout
-        self._head = make_head(response)
+        self._head = make_head(request, response)
 
     async def begin(self, send: ASGISendCallable) -> None:
         """Sends the head, the first time that it is called."""
@@ -177,11 +193,11 @@ class Connection(ASGIHTTPConnection):
         body = get_whole_body(response, request.method)
         if body is None:
             request.body.give_up()
-            answer = StreamedAnswer(cast("quart.Response", response))
+            answer = StreamedAnswer(request, cast("quart.Response", response))
             del request, response  # a stream may last for days, and there may be thousands
             await self._stream(answer, receive, send)
         else:
-            await send(make_head(response))
+            await send(make_head(request, response))
             await send({"type": "http.response.body", "body": body, "more_body": False})
 
     async def _stream(
@@ -243,14 +259,13 @@ def get_whole_body(response: ResponseTypes, method: str) -> bytes | None:
     return None
 
 
-def make_head(response: ResponseTypes) -> Any:
+def make_head(request: Request, response: ResponseTypes) -> Any:
     if response.status_code in BODILESS:
         response.headers.pop("Content-Length", None)
-    return {
-        "type": "http.response.start",
-        "status": response.status_code,
-        "headers": encode_headers(response.headers),
-    }
+    headers = encode_headers(response.headers)
+    names = {name for name, _ in headers}
+    headers += [header for header in request.standing_headers if header[0] not in names]
+    return {"type": "http.response.start", "status": response.status_code, "headers": headers}
 
 
 def abort_connection(scope: Mapping[str, Any]) -> None:

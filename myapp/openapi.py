@@ -203,6 +203,7 @@ def document_api(app: Quart) -> None:
         openapi_provider_class=Provider,
     )
     schema.init_app(app)
+    del app.make_response  # quart-schema's looks every answer over for models, and ours have none
     app.register_blueprint(docs(app))
 
 

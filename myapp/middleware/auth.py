@@ -8,6 +8,7 @@ from quart import g, request
 from quart_schema import security_scheme
 
 from myapp.audit import Actor
+from myapp.connection import current_request
 from myapp.database.api_key import Scope
 from myapp.database.audit import ActorType
 from myapp.errors import Forbidden, Invalid, Unauthenticated
@@ -123,12 +124,12 @@ def principal() -> Principal:
 
 def actor() -> Actor:
     """Who asks, as the audit log knows them, in a guarded route."""
-    found = caller()
+    found, asked = caller(), current_request()
     if isinstance(found, ApiKeyPrincipal):
         kind, actor_id = ActorType.API_KEY, found.id
     else:
         kind, actor_id = ActorType.USER, found.user.id
-    return Actor(kind, str(actor_id), request.remote_addr, g.request_id)
+    return Actor(kind, str(actor_id), asked.remote_addr, asked.id)
 
 
 def credentials_given() -> bool:

@@ -1,10 +1,12 @@
 """Requests, counted and timed by the route's template: an id never becomes a label."""
 
-import time
 from typing import NamedTuple
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
-from quart import Quart, Response, g, request
+from quart.typing import ResponseTypes
+
+from myapp.application import Application
+from myapp.connection import Request
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 OTHER = "other"  # a method that a client made up
@@ -49,25 +51,17 @@ class HttpMetrics:
         return series
 
 
-def measure_requests(app: Quart, metrics: HttpMetrics) -> None:
+def measure_requests(app: Application, metrics: HttpMetrics) -> None:
     """Measures every request that this application answers."""
+    metrics.in_flight.set_function(lambda: app.in_flight)
 
-    @app.before_request
-    async def begin() -> None:
-        g.measured_from = time.perf_counter()
-        metrics.in_flight.inc()
-
-    @app.after_request
-    async def observe(response: Response) -> Response:
+    def observe(request: Request, response: ResponseTypes, seconds: float) -> None:
         rule = request.url_rule
         metrics.observe(
             request.method if request.method in METHODS else OTHER,
             UNMATCHED if rule is None else rule.rule,
             response.status_code,
-            time.perf_counter() - g.measured_from,
+            seconds,
         )
-        return response
 
-    @app.teardown_request
-    async def end(_error: BaseException | None) -> None:
-        metrics.in_flight.dec()
+    app.observers.append(observe)

@@ -1,10 +1,11 @@
 """Every failure becomes the envelope: ours, the framework's, and what nobody foresaw."""
 
 import structlog
-from quart import Quart, Response, g
+from quart import Quart, Response
 from werkzeug.exceptions import HTTPException
 from werkzeug.exceptions import MethodNotAllowed as WrongMethod
 
+from myapp.connection import current_request
 from myapp.errors import AppError, Invalid, NotFound, TooLarge, Unavailable, UnsupportedMedia
 from myapp.response import fail
 
@@ -34,7 +35,7 @@ def recover_from_errors(app: Quart) -> None:
 
 
 async def answer_app_error(error: AppError) -> Response:
-    return fail(error, request_id=g.request_id)
+    return fail(error, request_id=current_request().id)
 
 
 async def answer_http_exception(error: HTTPException) -> Response:
@@ -44,11 +45,11 @@ async def answer_http_exception(error: HTTPException) -> Response:
     kind = FRAMEWORK_ERRORS.get(error.code or SERVER_ERROR)
     if kind is None:
         kind = AppError if (error.code or SERVER_ERROR) >= SERVER_ERROR else Invalid
-    return fail(kind(), request_id=g.request_id)
+    return fail(kind(), request_id=current_request().id)
 
 
 def answer_wrong_method(error: WrongMethod) -> Response:
-    response = fail(MethodNotAllowed(), request_id=g.request_id)
+    response = fail(MethodNotAllowed(), request_id=current_request().id)
     response.status_code = 405
     response.headers["Allow"] = ", ".join(sorted(error.valid_methods or ()))
     return response
@@ -56,4 +57,4 @@ def answer_wrong_method(error: WrongMethod) -> Response:
 
 async def answer_unforeseen(error: Exception) -> Response:
     log.error("request failed", exc_info=error)
-    return fail(AppError(), request_id=g.request_id)
+    return fail(AppError(), request_id=current_request().id)

@@ -6,10 +6,11 @@ from typing import Any, cast
 
 import pytest
 from httpx import ASGITransport, AsyncClient
-from quart import Quart, request
+from quart import request
 from structlog.testing import capture_logs
 
-from myapp.connection import Connection, Request
+from myapp.application import Application
+from myapp.connection import Request
 from myapp.middleware.logger import log_requests
 
 NEVER, ALWAYS = 60.0, 0.0
@@ -17,8 +18,7 @@ NEVER, ALWAYS = 60.0, 0.0
 
 async def wait_of(path: str, *, slow_seconds: float, body: AsyncIterator[bytes]) -> tuple[str, str]:
     """The level of the request's line, and how long its body was waited for."""
-    app = Quart("test")
-    app.asgi_http_class, app.request_class = Connection, Request
+    app = Application("test")
     log_requests(app, slow_seconds=slow_seconds)
 
     @app.post("/<name>")

@@ -1,9 +1,12 @@
 """Every kind of answer tells a browser to be careful, and nothing of what made it."""
 
-import pytest
-from httpx import AsyncClient
-from quart import Quart, Response
+from typing import Any, cast
 
+import pytest
+from httpx import ASGITransport, AsyncClient
+from quart import Response
+
+from myapp.application import Application
 from myapp.middleware.headers import secure_headers
 from tests.conftest import SignIn
 from tests.modules.user.test_avatar import PNG
@@ -54,14 +57,16 @@ class TestStrictTransport:
     async def answers(self) -> list[str | None]:
         found: list[str | None] = []
         for strict in (True, False):
-            app = Quart("of its own")
+            app = Application("of its own")
             secure_headers(app, strict_transport=strict)
 
             @app.get("/")
             async def index() -> Response:
                 return Response("")
 
-            answer = await app.test_client().get("/")
+            transport = ASGITransport(cast("Any", app))
+            async with AsyncClient(transport=transport, base_url="http://myapp") as client:
+                answer = await client.get("/")
             found.append(answer.headers.get("Strict-Transport-Security"))
         return found
 

@@ -6,8 +6,9 @@ For the api role alone: it loads Quart.
 from collections.abc import AsyncIterator
 from http import HTTPStatus
 
-from quart import Response, g, request
+from quart import Response, request
 
+from myapp.connection import current_request
 from myapp.errors import Invalid, Unavailable
 from myapp.response import fail
 from myapp.storage.base import ByteRange, Storage, StoredObject
@@ -22,7 +23,7 @@ async def send_object(
         stored = found.stored
     answer = plan_answer(stored, request.headers, max_age=max_age, filename=filename)
     if answer.status is HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
-        refusal = fail(Invalid("The range lies beyond the end"), request_id=g.request_id)
+        refusal = fail(Invalid("The range lies beyond the end"), request_id=current_request().id)
         refusal.status_code = answer.status
         refusal.headers.update(answer.headers)
         return refusal
