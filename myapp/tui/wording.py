@@ -90,14 +90,12 @@ def section(title: str, body: RenderableType) -> RenderableType:
     return Group(Text(""), Text(title, style="bold underline"), body)
 
 
-def code(text: str, language: str) -> RenderableType:
+def code(text: str, language: str) -> Syntax:
     """Highlighted, wrapped to the width that there is."""
-    return Syntax(
-        printable(text), language, theme=SYNTAX_THEME, background_color="default", word_wrap=True
-    )
+    return Syntax(printable(text), language, theme=SYNTAX_THEME, word_wrap=True)
 
 
-def as_json(value: Any) -> RenderableType:
+def as_json(value: Any) -> Syntax:
     return code(json.dumps(value, indent=2, ensure_ascii=False, default=str), "json")
 
 
