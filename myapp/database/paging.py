@@ -21,7 +21,8 @@ async def read_page(found: QuerySet[M], *, sort: str, page: int, per_page: int) 
     """The page, in the order of the column `sort`, descending with a leading `-`.
 
     Rows that are equal there are in the order of their ids, so that no page repeats a row. A page
-    of the second half is read from the end: half of the way is the longest there is.
+    of the second half is read from the end: half of the way is the longest there is. Rows that
+    come while they are counted cut no page short.
     """
     total = await found.count()
     skipped = (page - 1) * per_page
@@ -30,7 +31,8 @@ async def read_page(found: QuerySet[M], *, sort: str, page: int, per_page: int) 
     length = min(per_page, total - skipped)
     left = total - skipped - length
     if skipped <= left:
-        return Rows(await slice_of(found, sort, skipped, length), total)
+        rows = await slice_of(found, sort, skipped, per_page)
+        return Rows(rows, max(total, skipped + len(rows)))
     rows = await slice_of(found, opposite(sort), left, length)
     return Rows(rows[::-1], total)
 

@@ -51,9 +51,10 @@ class RowWindow(Generic[Row]):
         """The pages of these places as they are now, and where the row of this key went to."""
         pages, total = await fetch(load, pages_of(places))
         if key and not any(self.key_of(row) == key for rows in pages.values() for row in rows):
-            # It may have moved by as many places as there are more rows, or a page or so.
+            # It may have moved by as many places as there are more rows, or a page or so; also
+            # beyond the total, where rows came between the counting and the reading.
             near = pages_of([cursor + total - self.total])
-            near |= pages_of([cursor - PAGE_ROWS, cursor, min(cursor + PAGE_ROWS, total - 1)])
+            near |= pages_of([cursor - PAGE_ROWS, cursor, cursor + PAGE_ROWS])
             more, total = await fetch(load, near - set(pages), total)
             pages |= more
         return pages, total
