@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 import pytest
+from textual.app import ComposeResult
 from textual.events import Key
 from textual.pilot import Pilot
 from textual.widget import Widget
@@ -19,7 +20,7 @@ from myapp.resources import Resources
 from myapp.tui.app import VIEWS, Dashboard
 from myapp.tui.desk import Desk
 from myapp.tui.dialogs import Confirm
-from myapp.tui.view import View
+from myapp.tui.view import Place, View
 
 PATIENCE_SECONDS = 20.0
 ACTOR = Actor(ActorType.TUI, "ada")
@@ -119,6 +120,37 @@ class Operator:
 Sit = Callable[..., AbstractAsyncContextManager[Operator]]
 
 
+class Elsewhere(View):
+    """Where a link may lead to: it only remembers with which filter."""
+
+    place: Place
+
+    def compose(self) -> ComposeResult:
+        yield Static(classes="status")
+
+    async def refresh_view(self) -> None:
+        pass
+
+    def go_to(self, place: Place) -> None:
+        self.place = place
+
+
+class Users(Elsewhere):
+    NAME, TITLE, KEY = "users", "Users", "5"
+
+
+class Jobs(Elsewhere):
+    NAME, TITLE, KEY = "jobs", "Jobs", "2"
+
+
+class Crons(Elsewhere):
+    NAME, TITLE, KEY = "crons", "Crons", "3"
+
+
+class Events(Elsewhere):
+    NAME, TITLE, KEY = "events", "Events", "7"
+
+
 @asynccontextmanager
 async def sit_at(desk: Desk, views: Sequence[type[View]] = VIEWS) -> AsyncIterator[Operator]:
     app = NotedDashboard(desk, views=views)
@@ -130,9 +162,11 @@ async def sit_at(desk: Desk, views: Sequence[type[View]] = VIEWS) -> AsyncIterat
 def sit(resources: Resources, features: Features) -> Sit:
     """`async with sit(readonly=True) as operator:` runs the dashboard for as long."""
 
-    def run(**options: Any) -> AbstractAsyncContextManager[Operator]:
+    def run(
+        *, views: Sequence[type[View]] = VIEWS, **options: Any
+    ) -> AbstractAsyncContextManager[Operator]:
         options = {"refresh": 0.1, "actor": ACTOR, "checks": resources.checks(), **options}
-        return sit_at(Desk(features=features, connected_to="tests", **options))
+        return sit_at(Desk(features=features, connected_to="tests", **options), views)
 
     return run
 

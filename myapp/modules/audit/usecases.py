@@ -1,9 +1,11 @@
 """Reading the audit log, and its end."""
 
 from datetime import UTC, datetime
+from uuid import UUID
 
 from myapp.database.audit import KEPT, AuditRecord
 from myapp.database.paging import Rows, read_page
+from myapp.errors import NotFound
 from myapp.modules.audit.dtos import AuditQuery
 
 FILTERS = ("actor_id", "action", "target_id")
@@ -19,6 +21,13 @@ class AuditLogUsecase:
         return await read_page(
             AuditRecord.filter(**wanted), sort="-id", page=query.page, per_page=query.per_page
         )
+
+    async def get(self, record_id: UUID) -> AuditRecord:
+        """One record. Raises NotFound."""
+        record = await AuditRecord.get_or_none(id=record_id)
+        if record is None:
+            raise NotFound("There is no such record")
+        return record
 
     async def purge(self) -> int:
         """Removes the records that are over a year old; returns how many."""

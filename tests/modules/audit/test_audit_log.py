@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from httpx import AsyncClient
@@ -9,6 +10,7 @@ from httpx import AsyncClient
 from myapp.audit import SYSTEM, Actor, difference, record_change
 from myapp.database.audit import ActorType, AuditRecord
 from myapp.database.connection import transaction
+from myapp.errors import NotFound
 from myapp.modules.audit import AuditModule
 from myapp.registry import Features
 from tests.support.people import Person
@@ -65,6 +67,19 @@ class TestList:
     ) -> None:
         answer = await client.get(f"/admin/audit-log?{query}", headers=root.headers)
         assert answer.status_code == 400
+
+
+class TestGet:
+    async def test_finds_one_record_by_its_id(self, features: Features) -> None:
+        await add("thing.made")
+        await add("thing.broken")
+        made = await AuditRecord.get(action="thing.made")
+        found = await features.get(AuditModule).log.get(made.id)
+        assert found.action == "thing.made"
+
+    async def test_of_an_unknown_one_is_not_found(self, features: Features) -> None:
+        with pytest.raises(NotFound):
+            await features.get(AuditModule).log.get(uuid4())
 
 
 class TestRecord:
