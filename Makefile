@@ -106,6 +106,7 @@ bench: $(PEERS) ## The measurements in benchmarks/
 	$(BIN)/python -m benchmarks.connection
 	$(BIN)/python -m benchmarks.users
 	$(BIN)/python -m benchmarks.jobs
+	$(BIN)/python -m benchmarks.notifications
 	$(BIN)/python -m benchmarks.events storm
 	$(BIN)/python -m benchmarks.events streams
 
@@ -116,6 +117,10 @@ bench-jobs: $(DEVELOPMENT) ## Jobs a second, against bare SAQ
 .PHONY: bench-me
 bench-me: $(PEERS) ## GET /auth/me beside FastAPI, Litestar and a bare Quart route
 	$(BIN)/python -m benchmarks.me
+
+.PHONY: bench-notifications
+bench-notifications: $(DEVELOPMENT) ## Notifications accepted a second, beside the database's commits
+	$(BIN)/python -m benchmarks.notifications
 
 .PHONY: drill
 drill: $(DEVELOPMENT) ## Kill everything at random for a minute, and count what was lost

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import uuid4
 
 MARK = "measured:"
 # What wrk counted, as one line of JSON. Times are in microseconds.
@@ -32,6 +33,15 @@ end
 request = function()
   last = last % #requests + 1
   return requests[last]
+end
+"""
+# No two requests are the same.
+FRESH = """
+local count = 0
+request = function()
+  count = count + 1
+  wrk.headers[unique] = run .. "-" .. count
+  return wrk.format(nil, nil, nil, bodies[count % #bodies + 1])
 end
 """
 
@@ -63,10 +73,13 @@ def run_load(
     headers: Mapping[str, str] | None = None,
     body: str | None = None,
     turns: Sequence[Mapping[str, str]] = (),
+    unique: str | None = None,
+    bodies: Sequence[str] = (),
 ) -> Load:
     """Asks as fast as the server answers, one request at a time on each connection.
 
-    `turns` are further headers, of which each request takes the next.
+    `turns` are further headers, of which each request takes the next. Or `unique` names a header
+    whose value no request shares with another, and each takes the next of `bodies`.
     One thread makes the load. Raises LoadError where wrk is not installed, and where one request
     was refused (a status of 400 or more) or its connection broke.
     """
@@ -74,7 +87,8 @@ def run_load(
         raise LoadError("wrk makes the load: install it (apt-get install wrk, brew install wrk)")
     with tempfile.TemporaryDirectory() as folder:
         script = Path(folder) / "load.lua"
-        script.write_text(make_script(method, headers or {}, body, turns))
+        text = make_script(method, headers or {}, body, turns)
+        script.write_text(text + make_fresh(unique, bodies) if unique else text)
         amount = ["-t1", f"-c{connections}", f"-d{seconds:g}s", "--timeout=30s"]
         command = ["wrk", *amount, "-s", str(script), url]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -96,6 +110,12 @@ def make_script(
         tables = ", ".join(make_table({**headers, **turn}) for turn in turns)
         lines += [f"local turns = {{{tables}}}", TURNS]
     return "\n".join([*lines, SUMMARY])
+
+
+def make_fresh(unique: str, bodies: Sequence[str]) -> str:
+    texts = ", ".join(map(json.dumps, bodies))
+    names = f"local unique, run = {json.dumps(unique)}, {json.dumps(str(uuid4()))}"
+    return "\n".join(["", names, f"local bodies = {{{texts}}}", FRESH])
 
 
 def make_table(texts: Mapping[str, str]) -> str:
