@@ -96,8 +96,7 @@ class History:
         Whoever listens to the streams' channels already misses nothing between the last page and
         what they hear. Fails at once where the bus is known to be away.
         """
-        if not self._bus.connected:
-            raise Unavailable("Live events are out of reach for the moment")
+        self._check_bus()
         begin = after or self._latest
         answer = await self._scripts.call(
             "read",
@@ -108,13 +107,33 @@ class History:
             milliseconds(KEPT_FOR),
             *(keys if after else ()),
         )
-        position = parse_position(answer[:3])._replace(quiet_for=int(answer[3]))
+        position = parse_place(answer)
         self._notice(position)
         if after is None:
             return Page(position, (), reaches=True, complete=True)
         if len(answer) == 4:
             return Page(position, (), reaches=False, complete=True)
         return merge(position, answer[4:])
+
+    async def newest(self, key: str) -> Page:
+        """The newest events of a stream, in order; whatever else happens comes after the page.
+
+        It reads backwards, since nobody knows where the oldest one stands by the time it arrives.
+        """
+        self._check_bus()
+        place, entries, before = None, list[Entry](), "+"
+        while True:
+            limit = min(PAGE_EVENTS, self._kept_events - len(entries))
+            answer = await self._scripts.call(
+                "newest", *arguments(self._latest), key, before, limit, milliseconds(KEPT_FOR)
+            )
+            here = parse_place(answer)
+            place = place or here
+            entries += (parse_entry(here.epoch, entry) for entry in answer[4])
+            if len(answer[4]) < limit or len(entries) >= self._kept_events:
+                self._notice(place)
+                return Page(place, entries[::-1], reaches=True, complete=True)
+            before = "({}-{}".format(*entries[-1].position.at)
 
     async def compare(self) -> None:
         """Has Redis find out whether it has lost what we know of."""
@@ -125,6 +144,10 @@ class History:
         entry = parse_message(message)
         self._notice(entry.position)
         return None if entry.event.type == NOBODY else entry
+
+    def _check_bus(self) -> None:
+        if not self._bus.connected:
+            raise Unavailable("Live events are out of reach for the moment")
 
     def _notice(self, position: Position) -> None:
         """Remembers the greatest position of all, by which Redis is shown what it has lost."""
@@ -167,6 +190,11 @@ def parse_entry(epoch: str, entry: Any) -> Entry:
 def parse_position(answer: Sequence[bytes]) -> Position:
     epoch, ms, n = answer
     return Position(epoch.decode(), (int(ms), int(n)))
+
+
+def parse_place(answer: Sequence[Any]) -> Position:
+    """What a reading script answers with first: a position, and for how long it is quiet."""
+    return parse_position(answer[:3])._replace(quiet_for=int(answer[3]))
 
 
 def parse_user(text: str) -> UUID | None:

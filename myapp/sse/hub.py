@@ -27,6 +27,7 @@ from myapp.sse.metrics import StreamMetrics
 from myapp.sse.position import IdSeal
 from myapp.sse.stream import Reader, Source, Stream
 from myapp.sse.turns import Turns
+from myapp.sse.watch import Watch
 
 TICK_SECONDS = 0.5
 HEARTBEAT_TICKS = 30  # a stream's heartbeat, and the renewal of its lease, come every 15 s
@@ -134,6 +135,10 @@ class Hub:
             stream.close()
             raise
         return stream
+
+    def watch(self, on_news: Callable[[], None]) -> Watch:
+        """Every event there is, for somebody within this process, who needs no stream for it."""
+        return Watch(self._history, self.feeds, self._bus, on_news)
 
     async def total_streams(self) -> int:
         """The open streams of all processes, seconds ago. Raises Unavailable."""

@@ -7,6 +7,7 @@ from uuid import UUID
 from myapp.audit import Actor, Audit
 from myapp.database.audit import ActorType
 from myapp.database.connection import transaction
+from myapp.database.user import User
 from myapp.enums import UserStatus
 from myapp.errors import NotFound, Unauthenticated
 from myapp.events import Event
@@ -17,6 +18,7 @@ from myapp.modules.event.validators import EVENT_RULES, encode_data
 from myapp.sse.hub import Hub
 from myapp.sse.stream import Reader, Stream
 from myapp.sse.tickets import Holder, Tickets
+from myapp.sse.watch import Watch
 
 Abort = Callable[[], None]
 
@@ -66,6 +68,17 @@ class StreamUsecase:
             is_admin=True,
         )
 
+    def watch(self, on_news: Callable[[], None]) -> Watch:
+        """The same for somebody at this machine, who needs no account and asks for it by pages.
+
+        `on_news` is called when there may be more, while it listens.
+        """
+        return self._hub.watch(on_news)
+
+    async def total(self) -> int:
+        """How many streams are open, in all processes. Raises Unavailable."""
+        return await self._hub.total_streams()
+
     async def _open(
         self,
         user_id: UUID,
@@ -93,17 +106,20 @@ class PublishUsecase:
         A person's leaves an audit record; a service's events are no administration, and too many.
         Raises Invalid, NotFound for an unknown user, and Unavailable without Redis.
         """
-        await EVENT_RULES.check(new)
-        if new.user_id is not None:
-            await self._find(new.user_id)
+        await self.find_recipient(new)
         if actor.type is not ActorType.API_KEY:
             await self._record(new, actor)
         return await self._hub.publish(Event(new.type, encode_data(new.data), new.user_id))
 
-    async def _find(self, user_id: UUID) -> None:
-        user = await self._accounts.get(user_id)
+    async def find_recipient(self, new: NewEvent) -> User | None:
+        """Whom it would be sent to, None for everybody. Raises Invalid and NotFound."""
+        await EVENT_RULES.check(new)
+        if new.user_id is None:
+            return None
+        user = await self._accounts.get(new.user_id)
         if user is None or user.status is UserStatus.DELETED:
             raise NotFound("There is no such user")
+        return user
 
     async def _record(self, new: NewEvent, actor: Actor) -> None:
         """Before it is sent: one that went out is always on record."""
