@@ -30,7 +30,8 @@ class Action(Generic[Row]):
     The words make sentences about the target: `verb` "Retry", `effect` "will be queued again",
     `done` "is queued again". `applies` decides whether the key does anything for this row; the
     rule itself is the usecase's. `call` may return a sentence to show instead of `done`. `bulk`
-    does it to all that match what a view has chosen.
+    does it to all that match what a view has chosen. At 80 columns a footer has room for two or
+    three; the help and the palette have all.
     """
 
     key: str
@@ -40,6 +41,7 @@ class Action(Generic[Row]):
     call: Callable[[Features, Row, Actor], Awaitable[object]]
     applies: Callable[[Row], bool] = always
     bulk: Bulk | None = None
+    in_footer: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)

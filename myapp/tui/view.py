@@ -127,11 +127,19 @@ class View(Vertical):
 
 def bindings_of(view: type[View]) -> list[BindingType]:
     """Those of what this class declares or inherits."""
-    verbs: dict[str, list[str]] = {}
+    by_key: dict[str, list[Action[Any]]] = {}
     for action in view.ACTIONS:
-        verbs.setdefault(action.key, []).append(action.verb)
+        by_key.setdefault(action.key, []).append(action)
     return [
-        *(Binding(key, f"perform('{key}')", " / ".join(words)) for key, words in verbs.items()),
+        *(
+            Binding(
+                key,
+                f"perform('{key}')",
+                " / ".join(action.verb for action in actions),
+                show=any(action.in_footer for action in actions),
+            )
+            for key, actions in by_key.items()
+        ),
         *(
             Binding(form.key, f"fill_in({number})", form.verb)
             for number, form in enumerate(view.FORMS)

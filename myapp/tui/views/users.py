@@ -72,6 +72,7 @@ PROMOTE = Action[User](
     verb="Promote",
     effect="becomes an administrator, who may change everything and everybody",
     done="is an administrator",
+    in_footer=False,
     applies=lambda user: user.role is UserRole.USER and user.status is not UserStatus.DELETED,
     call=lambda features, user, actor: change(features, user, actor, role=UserRole.ADMIN),
 )
@@ -80,6 +81,7 @@ DEMOTE = Action[User](
     verb="Demote",
     effect="is an administrator no more, within a second",
     done="is an administrator no more",
+    in_footer=False,
     applies=lambda user: user.role is UserRole.ADMIN and user.status is not UserStatus.DELETED,
     call=lambda features, user, actor: change(features, user, actor, role=UserRole.USER),
 )
@@ -96,7 +98,7 @@ class UsersView(TableView[User]):
         "/ takes status:NAME, role:NAME, sort:created_at, sort:email or sort:name, with a - before"
         " the column for the other way round, and a text: a part of the email or the name, or an"
         " id. Deleted users are found by status:deleted or their id. A dim email is not verified:"
-        " anybody can have claimed it."
+        " anybody can have claimed it. A makes somebody an administrator, or a user again."
     )
     FIELDS = ("status", "role", "sort")
     COLUMNS = (
