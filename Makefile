@@ -123,7 +123,7 @@ bench-notifications: $(DEVELOPMENT) ## Notifications accepted a second, beside t
 	$(BIN)/python -m benchmarks.notifications
 
 .PHONY: drill
-drill: $(DEVELOPMENT) ## Kill everything at random for a minute, and count what was lost
+drill: $(DEVELOPMENT) ## Kill, pause and starve every part under load for three minutes, and count what was lost
 	$(BIN)/python -m benchmarks.drill
 
 # Apart from .venv: what it needs itself is no part of the program.

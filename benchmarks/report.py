@@ -183,4 +183,6 @@ def tabulate(rounds: Rounds) -> Mapping[str, Mapping[str, list[float]]]:
 
 def name_command(arguments: Sequence[str]) -> str:
     """What to type for the same again."""
-    return shlex.join(["python", "-m", f"benchmarks.{Path(arguments[0]).stem}", *arguments[1:]])
+    file = Path(arguments[0])
+    name = file.parent.name if file.stem == "__main__" else file.stem
+    return shlex.join(["python", "-m", f"benchmarks.{name}", *arguments[1:]])

@@ -275,7 +275,8 @@ class MessageBus:
             self._lost_at = time.monotonic()
             cause = first_of(error)
             expected = isinstance(cause, RedisError | OSError | TimeoutError)
-            log.warning("message bus lost", error=str(cause), exc_info=None if expected else cause)
+            named = str(cause) or type(cause).__name__  # a timeout says nothing
+            log.warning("message bus lost", error=named, exc_info=None if expected else cause)
 
 
 def call_back(callback: Callable[..., None], *arguments: object) -> None:

@@ -190,6 +190,15 @@ class TestLosingRedis:
                 "message bus is back",
             ]
 
+    async def test_a_loss_has_a_cause_also_where_the_error_says_nothing(
+        self, server: Valkey
+    ) -> None:
+        server.freeze()
+        with capture_logs() as logs:
+            async with open_bus(server):
+                await until(lambda: bool(logs), within=10)
+        assert logs[0]["error"] == "TimeoutError"
+
     async def test_a_long_outage_is_one_line_and_few_tries(self, server: Valkey) -> None:
         with capture_logs() as logs:
             async with open_bus(server) as bus:

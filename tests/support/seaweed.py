@@ -38,29 +38,29 @@ class Seaweed:
         self._log = folder / "log"
         self._store: subprocess.Popen[bytes] | None = None
         self._gateway: subprocess.Popen[bytes] | None = None
-        self._store_command = [binary, "server", "-filer", f"-dir={folder}", "-ip=127.0.0.1"]
-        self._store_command += [f"-{name}.port={ports[name]}" for name in PORTS[:-1]]
-        self._store_command += [f"-{name}.port.grpc={grpc[name]}" for name in PORTS[:-1]]
-        self._store_command += [f"-filer.localSocket={folder}/filer.sock", "-volume.max=100"]
-        self._store_command += ["-master.volumeSizeLimitMB=128", "-master.telemetry=false"]
+        self.store_command = [binary, "server", "-filer", f"-dir={folder}", "-ip=127.0.0.1"]
+        self.store_command += [f"-{name}.port={ports[name]}" for name in PORTS[:-1]]
+        self.store_command += [f"-{name}.port.grpc={grpc[name]}" for name in PORTS[:-1]]
+        self.store_command += [f"-filer.localSocket={folder}/filer.sock", "-volume.max=100"]
+        self.store_command += ["-master.volumeSizeLimitMB=128", "-master.telemetry=false"]
 
-        self._gateway_command = [binary, "s3", f"-config={folder}/identities.json", "-iam=false"]
-        self._gateway_command += [f"-filer=127.0.0.1:{ports['filer']}.{grpc['filer']}"]
-        self._gateway_command += [f"-port={ports['s3']}", f"-port.grpc={grpc['s3']}"]
-        self._gateway_command += ["-ip.bind=127.0.0.1", f"-localSocket={folder}/s3.sock"]
-        self._gateway_command += ["-port.iceberg=0", "-port.lance=0"]
+        self.gateway_command = [binary, "s3", f"-config={folder}/identities.json", "-iam=false"]
+        self.gateway_command += [f"-filer=127.0.0.1:{ports['filer']}.{grpc['filer']}"]
+        self.gateway_command += [f"-port={ports['s3']}", f"-port.grpc={grpc['s3']}"]
+        self.gateway_command += ["-ip.bind=127.0.0.1", f"-localSocket={folder}/s3.sock"]
+        self.gateway_command += ["-port.iceberg=0", "-port.lance=0"]
 
     def start(self) -> None:
         """Returns when it answers; to store objects may take it a moment more."""
         if self._store is None:
-            self._store = self._run(self._store_command)
+            self._store = self._run(self.store_command)
         if self._gateway is None:
-            self._gateway = self._run(self._gateway_command)
+            self._gateway = self._run(self.gateway_command)
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             assert self._store.poll() is None, self._log.read_text()
             if self._gateway.poll() is not None:  # the store is not there yet
-                self._gateway = self._run(self._gateway_command)
+                self._gateway = self._run(self.gateway_command)
             if answers(self.url):
                 return
             time.sleep(0.05)

@@ -1,0 +1,1 @@
+"""The drill: see __main__.py."""

@@ -1,0 +1,175 @@
+"""What became of everything that was accepted: kept or lost, once or more often."""
+
+import asyncio
+import hashlib
+import json
+import time
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import httpx
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from benchmarks.drill.fleet import Fleet
+from benchmarks.drill.ledger import Ledger
+from myapp.config import Settings
+from myapp.database.connection import open_database
+from myapp.database.file import File, FileStatus
+from myapp.database.notification import Notification
+from myapp.database.outbox import OutboxRow
+from myapp.database.user import User
+from myapp.errors import Unavailable
+from myapp.queue.keys import Key
+
+DRAIN_SECONDS = 90.0
+LOOK_SECONDS = 0.25
+QUEUES = ("default", "low")
+STATUSES = ("scheduled", "queued", "active", "complete", "failed", "cancelled")
+ERRORS = {"error", "critical"}
+UNFINISHED = {"scheduled", "queued", "active"}
+
+
+@dataclass(frozen=True)
+class Account:
+    """Of one kind of thing: how many were accepted, and what became of them."""
+
+    accepted: int
+    kept: int
+    repeated: int
+
+    @property
+    def lost(self) -> int:
+        return self.accepted - self.kept
+
+
+@dataclass
+class Findings:
+    """`drained` is how long it took until nothing was left to do, in seconds."""
+
+    accounts: dict[str, Account] = field(default_factory=dict)
+    jobs: Counter[str] = field(default_factory=Counter)
+    pushed: dict[str, list[float]] = field(default_factory=dict)
+    drained: float | None = None
+    errors: Counter[str] = field(default_factory=Counter)  # defects, in the words of our own logs
+
+    @property
+    def lost(self) -> int:
+        return sum(account.lost for account in self.accounts.values())
+
+
+def settings_of(fleet: Fleet) -> Settings:
+    """What the fleet's processes are told, and nothing of the reader's own."""
+    values = {name.lower(): value for name, value in fleet.env.items()}
+    known = {name: values[name] for name in values if name in Settings.model_fields}
+    return Settings(_env_file=None, **known)  # type: ignore[arg-type,call-arg]  # pydantic reads text
+
+
+async def take_stock(fleet: Fleet, client: httpx.AsyncClient, ledger: Ledger) -> Findings:
+    """Waits until nothing is left to do, and looks at what was done."""
+    findings = Findings()
+    began = time.monotonic()
+    redis = Redis.from_url(fleet.redis_url, decode_responses=True)
+    async with open_database(settings_of(fleet)), redis:
+        while time.monotonic() - began < DRAIN_SECONDS and findings.drained is None:
+            await asyncio.sleep(LOOK_SECONDS)
+            if await is_drained(redis, ledger):
+                findings.drained = time.monotonic() - began
+        findings.jobs = await count_jobs(redis)
+        findings.errors = Counter(
+            line["event"] for line in read_logs(fleet, "*") if line["level"] in ERRORS
+        )
+        findings.pushed = read_pushes(fleet)
+        findings.accounts = await settle(client, ledger, findings.pushed)
+    return findings
+
+
+async def is_drained(redis: Redis, ledger: Ledger) -> bool:
+    try:
+        if await OutboxRow.exists() or await Notification.filter(pushed_at=None).exists():
+            return False
+        jobs = await count_jobs(redis)
+    except (Unavailable, RedisError):  # the last fault is not quite over
+        return False
+    accepted = {*ledger.notifications, *ledger.events}
+    return not jobs.keys() & UNFINISHED and accepted <= set(ledger.told)
+
+
+async def count_jobs(redis: Redis) -> Counter[str]:
+    counts = Counter[str]()
+    for status in STATUSES:
+        for queue in QUEUES:
+            counts[status] += await redis.zcard(Key.BY_STATUS % (queue, status))
+    return +counts
+
+
+def read_pushes(fleet: Fleet) -> dict[str, list[float]]:
+    """When each notification was pushed: what the push provider wrote to the workers' logs."""
+    pushed: dict[str, list[float]] = {}
+    for line in read_logs(fleet, "worker-*"):
+        if line["event"] == "push":
+            moment = datetime.fromisoformat(line["timestamp"]).timestamp()
+            pushed.setdefault(line["notification"], []).append(moment)
+    return pushed
+
+
+def read_logs(fleet: Fleet, names: str) -> Iterator[dict[str, Any]]:
+    """What our own processes have logged. The last line of one that was killed may be half."""
+    for log in fleet.folder.glob(f"{names}.log"):
+        for text in log.read_text(errors="replace").splitlines():
+            with suppress(ValueError):
+                line = json.loads(text)
+                if isinstance(line, dict) and "event" in line:
+                    yield line
+
+
+async def settle(
+    client: httpx.AsyncClient, ledger: Ledger, pushed: Mapping[str, list[float]]
+) -> dict[str, Account]:
+    inbox = Counter(str(each) for each in await Notification.all().values_list("id", flat=True))
+    told = {key: len(times) for key, times in ledger.told.items()}
+    counts = {key: len(times) for key, times in pushed.items()}
+    return {
+        "notifications": compare(ledger.notifications, inbox, made=len(inbox)),
+        "their events": compare(ledger.notifications, told),
+        "their pushes": compare(ledger.notifications, counts),
+        "published events": compare(ledger.events, told),
+        "files": await count_files(client, ledger),
+        "people": await count_people(client, ledger),
+    }
+
+
+def compare(accepted: Collection[str], found: Mapping[str, int], *, made: int = 0) -> Account:
+    """`made` is how many there are in all, where none may be that was not accepted."""
+    kept = [key for key in accepted if found.get(key)]
+    repeated = sum(found[key] - 1 for key in kept)
+    return Account(len(accepted), len(kept), repeated + max(0, made - len(accepted)))
+
+
+async def count_files(client: httpx.AsyncClient, ledger: Ledger) -> Account:
+    """Kept means byte by byte. Repeated are those of a try that had no answer."""
+    kept = 0
+    for file_id, stored in ledger.files.items():
+        headers = {"Authorization": f"Bearer {stored.owner}"}
+        answer = await client.get(f"/files/{file_id}/content", headers=headers)
+        if answer.is_redirect:
+            async with httpx.AsyncClient(trust_env=False) as outside:
+                answer = await outside.get(answer.headers["Location"])
+        kept += hashlib.sha256(answer.content).hexdigest() == stored.sha256
+    ready = await File.filter(status=FileStatus.READY).count()
+    return Account(len(ledger.files), kept, max(0, ready - len(ledger.files)))
+
+
+async def count_people(client: httpx.AsyncClient, ledger: Ledger) -> Account:
+    """Kept means the same id and name; repeated, that one person has two accounts."""
+    kept = 0
+    for person in ledger.people:
+        headers = {"Authorization": f"Bearer {person.token}"}
+        me = (await client.get("/auth/me", headers=headers)).json()["data"]
+        kept += (me["id"], me["name"]) == (person.id, person.name)
+    emails = Counter(await User.all().values_list("email", flat=True))
+    return Account(len(ledger.people), kept, sum(count - 1 for count in emails.values()))

@@ -1,0 +1,86 @@
+"""One part of the system under fire: a process, with all that it has started itself."""
+
+import os
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass
+class Part:
+    """A command that runs until it is killed, and is started again.
+
+    `user` is whom it runs as, where the caller may choose; its output goes to `log`.
+    """
+
+    name: str
+    command: Sequence[str]
+    log: Path
+    env: Mapping[str, str] = field(default_factory=lambda: {"PATH": os.environ["PATH"]})
+    user: str | None = None
+    is_wanted: bool = False  # whether it is to be started again when it ends
+    _process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def start(self) -> None:
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                self.command,
+                env=dict(self.env),
+                cwd=self.log.parent,
+                stdout=log,
+                stderr=log,
+                user=self.user,
+                start_new_session=True,  # an interrupt from the terminal is the drill's alone
+            )
+        self.is_wanted = True
+
+    def kill(self) -> None:
+        self.is_wanted = False
+        self._send(signal.SIGKILL)
+        if self._process:
+            self._process.wait()
+
+    def pause(self) -> None:
+        self._send(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        self._send(signal.SIGCONT)
+
+    def ask_to_stop(self) -> None:
+        self.is_wanted = False
+        if self._process:
+            self._process.terminate()
+
+    def wait(self, seconds: float) -> int | None:
+        """Its exit status; None if it had to be killed after so long."""
+        if self._process is None:
+            return 0
+        try:
+            return self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            return None
+
+    def _send(self, number: signal.Signals) -> None:
+        if not self._process or self._process.poll() is not None:
+            return
+        for pid in family(self._process.pid):
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
+
+
+def family(pid: int) -> list[int]:
+    """A process and its descendants: PostgreSQL's have sessions of their own."""
+    listed = subprocess.check_output(["ps", "-A", "-o", "pid=,ppid="], text=True)
+    pairs = [tuple(map(int, line.split())) for line in listed.splitlines()]
+    found = [pid]
+    for parent in found:  # it grows as we go
+        found += [child for child, of in pairs if of == parent]
+    return found

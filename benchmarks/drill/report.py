@@ -1,0 +1,116 @@
+"""The drill's findings, as tables for people and as a file for programs."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from benchmarks.drill.accounting import Findings
+from benchmarks.drill.faults import RECOVERY_SECONDS, Suffered
+from benchmarks.drill.fleet import Fleet
+from benchmarks.drill.ledger import OPERATIONS, Ledger
+from benchmarks.drill.load import PACE
+from benchmarks.report import Report
+
+SHOWN = 5  # of each kind of unexpected answer
+
+
+def faults_found(
+    findings: Findings, ledger: Ledger, suffered: Sequence[Suffered], stops: Sequence[str]
+) -> list[str]:
+    """What must not be, in sentences."""
+    found = [
+        f"{account.lost} {name} lost" for name, account in findings.accounts.items() if account.lost
+    ]
+    found += [
+        f"{findings.accounts[name].repeated} {name} more than once"
+        for name in ("notifications", "their events", "published events", "people")
+        if findings.accounts[name].repeated
+    ]
+    if unwell := {status: n for status, n in findings.jobs.items() if status != "complete"}:
+        found.append(f"jobs not done: {unwell}")
+    if findings.drained is None:
+        found.append("not drained in time")
+    if ledger.resyncs:
+        found.append(f"{ledger.resyncs} streams were told to resync")
+    found += [
+        f"not well again within {RECOVERY_SECONDS:.0f} s after {each.fault}"
+        for each in suffered
+        if each.recovered is None
+    ]
+    found += [f"{n} times {text}" for text, n in ledger.unexpected.most_common(SHOWN)]
+    found += [f"{n} errors logged: {text}" for text, n in findings.errors.most_common(SHOWN)]
+    return [*found, *stops]
+
+
+def write_report(
+    folder: Path,
+    fleet: Fleet,
+    ledger: Ledger,
+    findings: Findings,
+    suffered: Sequence[Suffered],
+    stops: Sequence[str],
+    notes: Sequence[str],
+    *,
+    seed: int,
+) -> bool:
+    """Whether all is well."""
+    report = Report("drill", f"The drill on {fleet.database.name}, seed {seed}")
+    report.add_table(
+        "What was accepted",
+        ["", "accepted", "kept", "lost", "repeated"],
+        [
+            [name, str(each.accepted), str(each.kept), str(each.lost), str(each.repeated)]
+            for name, each in findings.accounts.items()
+        ],
+    )
+    rows = [row_of(each, ledger, findings, suffered[0].began) for each in suffered]
+    report.add_table(
+        "Faults, in seconds: without a success beyond the usual pause, and the slowest way",
+        ["", "at", "lasted", "well after", *OPERATIONS, "told", "pushed"],
+        [list(row.values()) for row in rows],
+    )
+    found = faults_found(findings, ledger, suffered, stops)
+    report.add_values("seed", seed)
+    report.add_values(
+        "accounts",
+        {name: {**asdict(each), "lost": each.lost} for name, each in findings.accounts.items()},
+    )
+    report.add_values("faults", rows)
+    report.add_values("found", found)
+    report.add_target("lost", findings.lost, at_most=0)
+    report.add_target("other faults found", len(found), at_most=0)
+    drained = "never" if findings.drained is None else f"{findings.drained:.1f} s"
+    report.add_note(f"Nothing was left to do after {drained}; jobs: {dict(findings.jobs)}.")
+    report.add_note(f"Started again because they ended by themselves: {dict(fleet.restarts)}.")
+    for note in notes:
+        report.add_note(note)
+    report.add_note("FAILED: " + "; ".join(found) if found else "Nothing was lost.")
+    report.finish(folder)
+    return not found
+
+
+def row_of(
+    each: Suffered, ledger: Ledger, findings: Findings, origin: float
+) -> dict[str, str | float]:
+    end = each.recovered or each.ended + RECOVERY_SECONDS
+    accepted = {
+        key: moment for key, moment in ledger.notifications.items() if each.began <= moment <= end
+    }
+    return {
+        "fault": str(each.fault),
+        "at": round(each.began - origin, 1),
+        "lasted": round(each.ended - each.began, 1),
+        "well after": "never" if each.recovered is None else round(each.recovered - each.began, 1),
+        **{
+            name: round(ledger.longest_gap(name, each.began, end, usual=1 / PACE[name]), 1)
+            for name in OPERATIONS
+        },
+        "told": slowest(accepted, ledger.told),
+        "pushed": slowest(accepted, findings.pushed),
+    }
+
+
+def slowest(accepted: Mapping[str, float], done: Mapping[str, Iterable[float]]) -> float:
+    """The longest time from the acceptance of one of these until it was done, in seconds."""
+    ways = [min(done[key]) - moment for key, moment in accepted.items() if key in done]
+    return round(max([0.0, *ways]), 1)
