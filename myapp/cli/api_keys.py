@@ -111,11 +111,11 @@ def to_the_minute(moment: datetime) -> str:
 
 
 async def find_all(keys: "ApiKeyUsecase", _actor: "Actor") -> "list[ApiKey]":
-    from myapp.paging import PageQuery
+    from myapp.modules.api_key.dtos import ApiKeyQuery
 
     found: list[ApiKey] = []
     page = 1
-    while rows := (await keys.find(PageQuery(page=page, per_page=A_PAGE))).rows:
+    while rows := (await keys.find(ApiKeyQuery(page=page, per_page=A_PAGE))).rows:
         found += rows
         page += 1
     return found

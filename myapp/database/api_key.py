@@ -55,9 +55,18 @@ class ApiKey(Entity):
         return await cls.get_or_none(public_id=public_id)
 
     @classmethod
+    async def get_one(cls, key_id: UUID) -> Self:
+        """Raises NotFound."""
+        return await cls._one(cls.filter(id=key_id))
+
+    @classmethod
     async def lock(cls, key_id: UUID) -> Self:
         """The key for a change, held until the transaction ends. Raises NotFound."""
-        key = await cls.filter(id=key_id).select_for_update().first()
+        return await cls._one(cls.filter(id=key_id).select_for_update())
+
+    @classmethod
+    async def _one(cls, found: QuerySet[Self]) -> Self:
+        key = await found.first()
         if key is None:
             raise NotFound("There is no such API key")
         return key

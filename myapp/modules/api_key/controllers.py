@@ -8,9 +8,14 @@ from quart_schema import document_request
 from myapp.binding import gives, gives_nothing, gives_page, queries, read_body, refuses, takes
 from myapp.errors import Conflict
 from myapp.middleware.auth import actor
-from myapp.modules.api_key.dtos import ApiKeyResponse, IssuedKey, KeyRotation, NewApiKey
+from myapp.modules.api_key.dtos import (
+    ApiKeyQuery,
+    ApiKeyResponse,
+    IssuedKey,
+    KeyRotation,
+    NewApiKey,
+)
 from myapp.modules.api_key.usecases import ApiKeyUsecase
-from myapp.paging import PageQuery
 from myapp.response import Page
 
 
@@ -20,9 +25,9 @@ class ApiKeyController:
     def __init__(self, keys: ApiKeyUsecase) -> None:
         self._keys = keys
 
-    @queries(PageQuery)
+    @queries(ApiKeyQuery)
     @gives_page(ApiKeyResponse)
-    async def list_api_keys(self, query: PageQuery) -> Page[ApiKeyResponse]:
+    async def list_api_keys(self, query: ApiKeyQuery) -> Page[ApiKeyResponse]:
         """The API keys.
 
         The newest first, also those that were revoked or have expired within 30 days.

@@ -6,8 +6,9 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from myapp.database.api_key import ApiKey, Scope
+from myapp.database.api_key import NAME_CHARACTERS, ApiKey, Scope
 from myapp.identity.key_format import PREFIX
+from myapp.paging import PageQuery
 
 DAY = 86_400
 DEFAULT_OVERLAP = 600
@@ -59,6 +60,23 @@ class NewApiKey(BaseModel):
     name: Annotated[str, Field(examples=["billing"])]
     scopes: Annotated[list[Scope], Field(min_length=1)]
     expires_at: Annotated[AwareDatetime | None, Field(description="Never, if left out.")] = None
+
+
+class ApiKeyQuery(PageQuery):
+    """Which keys."""
+
+    q: Annotated[
+        str,
+        Field(
+            description=(
+                "A part of the name, whatever the case of its ASCII letters, or an id, or how the"
+                " key begins."
+            ),
+            max_length=NAME_CHARACTERS,
+            pattern=r"^[^\x00-\x1f\x7f]*$",
+            examples=["billing"],
+        ),
+    ] = ""
 
 
 class KeyRotation(BaseModel):

@@ -1,10 +1,12 @@
 """What administrators can do with API keys."""
 
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
 import structlog
+from tortoise.expressions import Q
 
 from myapp.audit import Actor, Audit
 from myapp.database.api_key import ApiKey
@@ -12,10 +14,15 @@ from myapp.database.connection import transaction
 from myapp.database.paging import Rows, read_page
 from myapp.errors import Conflict
 from myapp.identity.api_keys import KeyRing
-from myapp.identity.key_format import PREFIX, make_key, new_public_id, parse_key
-from myapp.modules.api_key.dtos import KeyRotation, NewApiKey
+from myapp.identity.key_format import (
+    PREFIX,
+    PUBLIC_ID_CHARACTERS,
+    make_key,
+    new_public_id,
+    parse_key,
+)
+from myapp.modules.api_key.dtos import ApiKeyQuery, KeyRotation, NewApiKey
 from myapp.modules.api_key.validators import NEW_KEY_RULES
-from myapp.paging import PageQuery
 
 log = structlog.get_logger()
 
@@ -36,11 +43,14 @@ class ApiKeyUsecase:
         self._keys = keys
         self._audit = audit
 
-    async def find(self, query: PageQuery) -> Rows[ApiKey]:
-        """One page of all keys, the newest first."""
-        return await read_page(
-            ApiKey.all(), sort="-created_at", page=query.page, per_page=query.per_page
-        )
+    async def find(self, query: ApiKeyQuery) -> Rows[ApiKey]:
+        """One page of the keys that match, the newest first."""
+        found = ApiKey.filter(matching(query.q)) if query.q else ApiKey.all()
+        return await read_page(found, sort="-created_at", page=query.page, per_page=query.per_page)
+
+    async def get(self, key_id: UUID) -> ApiKey:
+        """One key, also one that has ended. Raises NotFound."""
+        return await ApiKey.get_one(key_id)
 
     async def create(self, new: NewApiKey, actor: Actor) -> Issued:
         """Makes a key. Raises Invalid."""
@@ -100,6 +110,17 @@ class ApiKeyUsecase:
 
     async def _record(self, actor: Actor, action: str, row: ApiKey, **fields: Any) -> None:
         await self._audit(actor, action, target_type="api_key", target_id=row.id, **fields)
+
+
+def matching(text: str) -> Q:
+    """Keys with this in their name, or of this id or beginning."""
+    wanted = Q(name__icontains=text)
+    public_id = text.removeprefix(PREFIX)
+    if len(public_id) == PUBLIC_ID_CHARACTERS:
+        wanted |= Q(public_id=public_id)
+    with suppress(ValueError):
+        wanted |= Q(id=UUID(text))
+    return wanted
 
 
 def describe(key: ApiKey) -> dict[str, Any]:

@@ -8,9 +8,12 @@ import pytest
 from httpx import AsyncClient, Response
 from structlog.testing import capture_logs
 
-from myapp.database.api_key import ApiKey
+from myapp.audit import SYSTEM
+from myapp.database.api_key import ApiKey, Scope
 from myapp.database.audit import AuditRecord
+from myapp.errors import NotFound
 from myapp.modules.api_key import ApiKeyModule
+from myapp.modules.api_key.dtos import NewApiKey
 from myapp.registry import Features
 from tests.support.people import Person
 
@@ -95,6 +98,42 @@ class TestList:
         assert [key["name"] for key in answer.json()["data"]] == names[:0:-1]
         assert answer.json()["meta"]["total"] == 3
         assert "key" not in answer.json()["data"][0]
+
+    async def test_takes_a_part_of_the_name_or_the_id_or_the_beginning_of_a_key(
+        self, client: AsyncClient, root: Person
+    ) -> None:
+        billing, mailer, _ = [
+            await create(client, root, name=name) for name in ("Billing 100%", "mailer", "Mail 2")
+        ]
+        for q, found in (
+            ("bill", ["Billing 100%"]),
+            ("MAIL", ["Mail 2", "mailer"]),
+            ("0%", ["Billing 100%"]),
+            ("_", []),
+            (mailer["prefix"], ["mailer"]),
+            (billing["id"].upper(), ["Billing 100%"]),
+            (billing["prefix"].swapcase(), []),
+            (str(uuid4()), []),
+            ("", ["Mail 2", "mailer", "Billing 100%"]),
+        ):
+            answer = await client.get("/admin/api-keys", headers=root.headers, params={"q": q})
+            assert [key["name"] for key in answer.json()["data"]] == found, q
+
+    @pytest.mark.parametrize("q", ["x" * 256, "a\0b"])
+    async def test_refuses_what_no_name_can_be(
+        self, client: AsyncClient, root: Person, q: str
+    ) -> None:
+        answer = await client.get("/admin/api-keys", headers=root.headers, params={"q": q})
+        assert (answer.status_code, answer.json()["code"]) == (400, "invalid_request")
+
+
+class TestGet:
+    async def test_finds_one_by_its_id(self, features: Features) -> None:
+        keys = features.get(ApiKeyModule).administration
+        row, _ = await keys.create(NewApiKey(name="billing", scopes=[Scope.METRICS_READ]), SYSTEM)
+        assert (await keys.get(row.id)).name == "billing"
+        with pytest.raises(NotFound):
+            await keys.get(uuid4())
 
 
 class TestRevoke:
