@@ -6,6 +6,7 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import ActiveBinding, Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.events import Paste
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label, Static
 
@@ -44,6 +45,15 @@ class Confirm(ModalScreen[bool]):
         self.dismiss(answer)
 
 
+class Line(Input):
+    """One line, also of a text of several that is pasted: Textual's takes the first one alone."""
+
+    def _on_paste(self, event: Paste) -> None:
+        event.prevent_default()
+        super()._on_paste(Paste(" ".join(event.text.splitlines())))
+        event.stop()
+
+
 class Form(ModalScreen[Mapping[str, str] | None]):
     """Asks for some lines of text; None when it is given up."""
 
@@ -59,7 +69,7 @@ class Form(ModalScreen[Mapping[str, str] | None]):
             yield Label(self._title, markup=False, classes="title")
             for field in self._fields:
                 yield Label(field.label, markup=False)
-                yield Input(field.value, placeholder=field.hint, id=field.name, compact=True)
+                yield Line(field.value, placeholder=field.hint, id=field.name, compact=True)
             yield Static("Enter goes on, Esc gives up", classes="hint")
 
     def on_input_submitted(self, event: Input.Submitted) -> None:

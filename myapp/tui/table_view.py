@@ -1,7 +1,7 @@
 """A view that is a list: its table, marks, filter, detail, and what is done to its rows."""
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -116,9 +116,8 @@ class TableView(View, Generic[Row]):
 
     async def _load_rows(self) -> None:
         asked = self.filter
-        places = {*self.table.looked_at, self.table.cursor}
         pages, total = await self._window.read(
-            self.load, places, cursor=self.table.cursor, key=self._cursor_key()
+            self.load, self.looked_at(), cursor=self.table.cursor, key=self._cursor_key()
         )
         if asked is not self.filter:
             return  # for another question; it has been woken for the new one
@@ -210,9 +209,13 @@ class TableView(View, Generic[Row]):
             return list(self.selection.marks.values())
         return [] if self.current is None else [self.current]
 
+    def looked_at(self) -> Iterable[int]:
+        """The places in the list that have to be in memory."""
+        return {*self.table.looked_at, self.table.cursor}
+
     @on(PagedTable.Looked)
     def _load_what_is_looked_at(self) -> None:
-        if self._window.misses([*self.table.looked_at, self.table.cursor]):
+        if self._window.misses(self.looked_at()):
             self._freshness.wake()
 
     @on(PagedTable.Chosen)

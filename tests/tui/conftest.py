@@ -147,6 +147,10 @@ class Crons(Elsewhere):
     NAME, TITLE, KEY = "crons", "Crons", "3"
 
 
+class Audit(Elsewhere):
+    NAME, TITLE, KEY = "audit", "Audit", "8"
+
+
 class Events(Elsewhere):
     NAME, TITLE, KEY = "events", "Events", "7"
 
