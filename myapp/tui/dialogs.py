@@ -57,7 +57,11 @@ class Line(Input):
 class Form(ModalScreen[Mapping[str, str] | None]):
     """Asks for some lines of text; None when it is given up."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "give_up", "Give up")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        # A field's own way takes a moment, in which what is typed next would still go to it.
+        Binding("enter", "go_on", "Go on", priority=True),
+        Binding("escape", "give_up", "Give up"),
+    ]
 
     def __init__(self, title: str, fields: Sequence[Field]) -> None:
         super().__init__()
@@ -72,9 +76,9 @@ class Form(ModalScreen[Mapping[str, str] | None]):
                 yield Line(field.value, placeholder=field.hint, id=field.name, compact=True)
             yield Static("Enter goes on, Esc gives up", classes="hint")
 
-    def on_input_submitted(self, event: Input.Submitted) -> None:
+    def action_go_on(self) -> None:
         """From each field to the next, and from the last to the answer."""
-        if event.input.id == self._fields[-1].name:
+        if self.focused and self.focused.id == self._fields[-1].name:
             self.dismiss(
                 {
                     each.name: self.query_one(f"#{each.name}", Input).value.strip()

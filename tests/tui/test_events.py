@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any, cast
 
 import pytest
-from textual.events import Paste
+from textual import events
 from textual.widgets import Input, Static
 
 from myapp.database.audit import AuditRecord
@@ -313,8 +313,18 @@ class TestSending:
             data = list(operator.app.screen.query(Input))[-1]
             await operator.until(partial(has_focus, operator, data))
             data.value = ""
-            data.post_message(Paste('{\n  "order": 42\n}'))
+            data.post_message(events.Paste('{\n  "order": 42\n}'))
             await operator.until(lambda: data.value == '{   "order": 42 }')
+
+    async def test_takes_what_is_typed_at_once_field_by_field(self, sit: Sit) -> None:
+        async with sit(views=VIEWS_HERE) as operator:
+            await operator.press("n")
+            await operator.until(lambda: isinstance(operator.app.focused, Input))
+            for key in (*"me", "enter", *"order.paid", "enter"):
+                operator.app.post_message(events.Key(key, key if len(key) == 1 else None))
+            fields = list(operator.app.screen.query(Input))
+            await operator.until(partial(has_focus, operator, fields[2]))
+            assert [field.value for field in fields] == ["me", "order.paid", "{}"]
 
     async def test_is_forbidden_while_reading_only(self, sit: Sit, resources: Resources) -> None:
         async with sit(views=VIEWS_HERE, readonly=True) as operator:
