@@ -30,14 +30,14 @@ SILENT = "bare Quart route, no log"
 OURS = "myapp"
 RATE = "requests/s"
 TARGETS = {FASTAPI: 3, LITESTAR: 2.5, QUART: 0.85}
-WARM_UP_SECONDS = 2.0
+WARM_UP_SECONDS = 2
 PACKAGES = ("fastapi", "litestar", "sqlalchemy", "aiosqlite")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=3, help="of load, each time")
+    parser.add_argument("--seconds", type=int, default=3, help="of load, each time")
     parser.add_argument("--connections", type=int, default=32)
     parser.add_argument("--users", type=int, default=100)
     options = parser.parse_args()
@@ -89,7 +89,7 @@ def sign_in(server: Peer, tokens: Sequence[str]) -> None:
             answer.raise_for_status()
 
 
-def ask(server: Peer, tokens: Sequence[str], seconds: float, connections: int) -> dict[str, float]:
+def ask(server: Peer, tokens: Sequence[str], seconds: int, connections: int) -> dict[str, float]:
     before = cpu_seconds(server.pid)
     load = run_load(
         server.url + PATH,

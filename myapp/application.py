@@ -12,6 +12,8 @@ import quart
 import structlog
 from quart import Quart
 from quart.typing import ResponseTypes
+from quart.wrappers.base import BaseRequestWebsocket
+from werkzeug.routing import MapAdapter
 
 from myapp.connection import Connection, Request
 from myapp.correlation import choose_request_id
@@ -36,10 +38,24 @@ class Application(Quart):
         self.standing_headers: list[tuple[bytes, bytes]] = []
         self.in_flight = 0
 
+    def create_url_adapter(self, request: BaseRequestWebsocket | None) -> MapAdapter | None:
+        """What finds the route: by method and path alone, where Quart looks for a subdomain too."""
+        if request is None:
+            return super().create_url_adapter(None)
+        return MapAdapter(
+            self.url_map,
+            server_name="",
+            script_name=request.root_path,
+            subdomain="",
+            url_scheme=request.scheme,
+            path_info=request.path,
+            default_method=request.method,
+        )
+
     async def handle_request(self, request: quart.Request) -> ResponseTypes:
         ours = cast("Request", request)
         began = time.perf_counter()
-        ours.id = choose_request_id(ours.raw_header(ID_HEADER))
+        ours.id = choose_request_id(ours.raw_header(ID_HEADER) or "")
         ours.standing_headers = [(ID_HEADER, ours.id.encode()), *self.standing_headers]
         structlog.contextvars.bind_contextvars(request_id=ours.id)
         self.in_flight += 1

@@ -8,6 +8,7 @@ answer streams. `app.asgi_http_class = Connection` and `app.request_class = Requ
 
 import asyncio
 from collections.abc import AsyncIterable, Callable, Generator, Mapping, Sequence
+from functools import cached_property
 from typing import Any, cast
 
 import quart
@@ -142,6 +143,11 @@ class Request(quart.Request):
     id = ""
     standing_headers: Sequence[tuple[bytes, bytes]] = ()
 
+    @cached_property
+    def blueprints(self) -> list[str]:
+        """Those of the route. Quart asks three times, and works it out each time."""
+        return super().blueprints
+
     @property
     def max_content_length(self) -> int | None:
         """The most bytes the body may have, from MAX_CONTENT_LENGTH until it is set."""
@@ -151,10 +157,12 @@ class Request(quart.Request):
     def max_content_length(self, value: int | None) -> None:
         self.body.limit = value
 
-    def raw_header(self, name: bytes) -> str:
-        """The first header of this name, in lower case; empty where there is none."""
-        found = (value for key, value in self.scope["headers"] if key == name)
-        return next(found, b"").decode("latin-1")
+    def raw_header(self, name: bytes) -> str | None:
+        """The first header of this name, in lower case. Quart's take five times as long."""
+        for key, value in self.scope["headers"]:
+            if key == name:
+                return value.decode("latin-1")
+        return None
 
 
 def current_request() -> Request:

@@ -10,7 +10,7 @@ import json
 import select
 from contextvars import Context, copy_context
 from functools import partial
-from typing import Any
+from typing import Any, cast
 from uuid import uuid4
 
 import httptools
@@ -54,6 +54,46 @@ class Refusal(Exception):  # not an error of ours: what a client did
     """Raised inside the parser to stop it; the message is for the client."""
 
 
+class Cork:
+    """The transport as answers are written to it: a head waits for what follows it.
+
+    uvloop sends each write at once, so that a head by itself costs a system call, and the client
+    wakes up for it.
+    """
+
+    __slots__ = ("_head", "_keeps_next", "_transport")
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._head = b""
+        self._keeps_next = False
+
+    def keep_next(self) -> None:
+        """What is written next is a head."""
+        self._keeps_next = True
+
+    def write(self, data: bytes) -> None:
+        if self._keeps_next:
+            self._head, self._keeps_next = data, False
+        elif self._head:
+            self._transport.writelines((self._head, data))
+            self._head = b""
+        else:
+            self._transport.write(data)
+
+    def flush(self) -> None:
+        """Lets a head go that nothing follows."""
+        if self._head:
+            self.write(b"")
+
+    def close(self) -> None:
+        self.flush()
+        self._transport.close()
+
+    def is_closing(self) -> bool:
+        return self._transport.is_closing()
+
+
 class HttpProtocol(HttpToolsProtocol):
     """See the module. `check` is to be called about once a second."""
 
@@ -61,6 +101,7 @@ class HttpProtocol(HttpToolsProtocol):
     # it takes 1.5 KiB more: much for a connection that only waits.
     __slots__ = (
         "_context",
+        "_cork",
         "_deaf",
         "_extensions",
         "_head_since",
@@ -79,6 +120,7 @@ class HttpProtocol(HttpToolsProtocol):
         super().connection_made(transport)
         now = self.loop.time()
         self._context = copy_context()
+        self._cork = Cork(transport)
         self._running: RequestResponseCycle | None = None
         self._deaf = False  # whether what still arrives is thrown away
         self._head_since: float | None = now
@@ -211,6 +253,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._running = cycle
+        cycle.transport = cast("asyncio.Transport", self._cork)
         # A pipelined request is started by the end of the one before it: it must not inherit
         # that one's context, with its request id.
         self._context.run(super()._start_asgi_task, cycle, partial(self._exchange, cycle, app))
@@ -249,13 +292,16 @@ class HttpProtocol(HttpToolsProtocol):
         if not cycle.response_started:
             if cycle.more_body or (self.server_state.draining and not self.pipeline):
                 cycle.keep_alive = False
-        elif self._must_linger(cycle) and not message.get("more_body"):
-            cycle.keep_alive = True  # or Uvicorn would close the connection in the client's face
+            self._cork.keep_next()
             await cycle.send(message)
-            if not self.transport.is_closing():
-                self._linger()
             return
+        lingers = self._must_linger(cycle) and not message.get("more_body")
+        if lingers:
+            cycle.keep_alive = True  # or Uvicorn would close the connection in the client's face
         await cycle.send(message)
+        self._cork.flush()
+        if lingers and not self.transport.is_closing():
+            self._linger()
 
     def _must_linger(self, cycle: RequestResponseCycle) -> bool:
         return not cycle.keep_alive and (cycle.more_body or self._deaf)

@@ -113,6 +113,15 @@ class TestFailure:
         assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
 
 
+class TestRoute:
+    @pytest.mark.parametrize("host", ["", "a..b", "x" * 70, "a.b.c:80", "[::1]:8000"])
+    async def test_is_found_whatever_the_host_is_called(
+        self, client: AsyncClient, host: str
+    ) -> None:
+        answer = await client.get("/health", headers={"Host": host})
+        assert answer.status_code == 200
+
+
 class TestRequestId:
     @pytest.mark.parametrize("given", ["a", "A-z.0_9", "x" * 128])
     async def test_is_the_callers_when_it_is_sane(self, client: AsyncClient, given: str) -> None:

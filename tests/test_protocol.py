@@ -20,6 +20,7 @@ from myapp.protocol import (
     PIPELINED_REQUESTS,
     QUIET_SECONDS,
     STALL_SECONDS,
+    Cork,
     HttpProtocol,
 )
 from myapp.server import Server
@@ -101,6 +102,50 @@ async def connecting(setting: Setting) -> AsyncIterator[Streams]:
         yield reader, writer
     finally:
         writer.transport.abort()
+
+
+class Writes(asyncio.Transport):
+    """A transport that notes what is sent at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sent: list[bytes] = []
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.sent.append(bytes(data))
+
+    def close(self) -> None:
+        self.sent.append(b"closed")
+
+
+class TestCork:
+    @pytest.fixture
+    def transport(self) -> Writes:
+        return Writes()
+
+    @pytest.fixture
+    def cork(self, transport: Writes) -> Cork:
+        cork = Cork(transport)
+        cork.keep_next()
+        cork.write(b"head ")
+        return cork
+
+    def test_sends_a_head_with_the_first_piece_of_its_body(
+        self, cork: Cork, transport: Writes
+    ) -> None:
+        cork.write(b"one")
+        cork.flush()
+        cork.write(b"two")
+        assert transport.sent == [b"head one", b"two"]
+
+    def test_sends_a_head_that_nothing_follows(self, cork: Cork, transport: Writes) -> None:
+        cork.flush()
+        cork.flush()
+        assert transport.sent == [b"head "]
+
+    def test_sends_a_head_before_it_closes(self, cork: Cork, transport: Writes) -> None:
+        cork.close()
+        assert transport.sent == [b"head ", b"closed"]
 
 
 async def read_to_end(reader: asyncio.StreamReader) -> bytes:

@@ -30,6 +30,7 @@ MAX_REFUSED = 10_000
 REFUSED_SECONDS = 10.0  # long enough to spare the work, short enough to forgive a hiccup
 
 Resolve = Callable[[Identity], Awaitable[UUID]]
+Check = Callable[[str], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,22 +72,25 @@ class Authenticator:
         self._refused: TTLCache[bytes, str] = TTLCache(MAX_REFUSED, REFUSED_SECONDS, timer=clock)
         self._flights: SingleFlight[tuple[bytes, bool], Verification] = SingleFlight()
 
-    def remembers(self, token: str) -> bool:
-        """Whether this process has verified the token and trusts it. Raises Unauthenticated."""
-        return self._digest(token) in self._known
-
     async def knows(self, token: str) -> bool:
-        """Whether any process has: it is no guess."""
-        return self.remembers(token) or await self._shared.find(self._digest(token)) is not None
+        """Whether any process has verified the token and trusts it: it is no guess."""
+        digest = self._digest(token)
+        return digest in self._known or await self._shared.find(digest) is not None
 
-    async def authenticate(self, token: str) -> Principal:
+    async def authenticate(self, token: str, *, before_learning: Check | None = None) -> Principal:
         """The principal whose token this is.
 
-        Raises Unauthenticated for a token that is not good, Forbidden for a suspended or deleted
-        account, and Unavailable where that cannot be found out now.
+        `before_learning` is called before a token is looked into that this process does not know;
+        what it raises comes through. Raises Unauthenticated for a token that is not good,
+        Forbidden for a suspended or deleted account, and Unavailable where that cannot be found
+        out now.
         """
         digest = self._digest(token)
-        known = self._known.get(digest) or await self._learn(digest, token, recall=True)
+        known = self._known.get(digest)
+        if known is None:
+            if before_learning is not None:
+                await before_learning(token)
+            known = await self._learn(digest, token, recall=True)
         user = await self._accounts.get(known.user_id)
         if user is None:  # The account was purged: its identity may start afresh.
             known = await self._learn(digest, token, recall=False)

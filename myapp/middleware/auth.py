@@ -4,11 +4,11 @@ from collections.abc import Awaitable, Callable
 from functools import wraps
 from typing import Any, cast
 
-from quart import g, request
+from quart import g
 from quart_schema import security_scheme
 
 from myapp.audit import Actor
-from myapp.connection import current_request
+from myapp.connection import Request, current_request
 from myapp.database.api_key import Scope
 from myapp.database.audit import ActorType
 from myapp.errors import Forbidden, Invalid, Unauthenticated
@@ -24,6 +24,8 @@ Caller = Principal | ApiKeyPrincipal
 Check = Callable[[Caller], None]
 Schemes = tuple[dict[str, list[str]], ...]
 
+AUTHORIZATION = b"authorization"
+KEY_HEADER = HEADER.lower().encode()
 BEARER = "bearer"
 API_KEY = "api_key"
 USER_SCHEMES: Schemes = ({BEARER: []},)
@@ -98,10 +100,11 @@ class Auth:
         g.principal = found
 
     async def _find_caller(self) -> Caller:
-        key = request.headers.get(HEADER)
+        asked = current_request()
+        key = asked.raw_header(KEY_HEADER)
         if key is None:
-            return await self.limits.sign_in(bearer_token())
-        if "Authorization" in request.headers:
+            return await self.limits.sign_in(bearer_token(asked))
+        if asked.raw_header(AUTHORIZATION) is not None:
             raise Invalid("Send either a token or an API key, not both")
         return await self._keys.authenticate(key)
 
@@ -133,12 +136,12 @@ def actor() -> Actor:
 
 
 def credentials_given() -> bool:
-    return "Authorization" in request.headers or HEADER in request.headers
+    asked = current_request()
+    return any(asked.raw_header(name) is not None for name in (AUTHORIZATION, KEY_HEADER))
 
 
-def bearer_token() -> str:
-    header: str = request.headers.get("Authorization", "")
-    scheme, _, token = header.partition(" ")
+def bearer_token(asked: Request) -> str:
+    scheme, _, token = (asked.raw_header(AUTHORIZATION) or "").partition(" ")
     if scheme.lower() != "bearer" or not token:
         raise Unauthenticated("Send a token as Authorization: Bearer TOKEN")
     return token.strip()

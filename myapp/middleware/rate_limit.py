@@ -66,9 +66,7 @@ class RequestLimits:
         Raises what Authenticator.authenticate does, and RateLimited for a token that is not known.
         """
         try:
-            if not self._users.remembers(token):
-                await self._check_failures(token)
-            return await self._users.authenticate(token)
+            return await self._users.authenticate(token, before_learning=self._check_failures)
         except Unauthenticated:
             self._counts.note(Limit.FAILED_SIGN_IN, subject_of(request.remote_addr))
             raise
