@@ -89,7 +89,7 @@ def run_load(
         script = Path(folder) / "load.lua"
         text = make_script(method, headers or {}, body, turns)
         script.write_text(text + make_fresh(unique, bodies) if unique else text)
-        amount = ["-t1", f"-c{connections}", f"-d{seconds}s", "--timeout=30s"]
+        amount = ["-t1", f"-c{connections}", f"-d{seconds:g}s", "--timeout=30s"]
         command = ["wrk", *amount, "-s", str(script), url]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
