@@ -52,6 +52,11 @@ migrate: $(RUNTIME) ## Apply the migrations
 test: $(DEVELOPMENT) ## The tests, on the embedded default
 	$(BIN)/pytest --numprocesses=$(TEST_WORKERS) --dist=loadgroup
 
+.PHONY: coverage
+coverage: $(DEVELOPMENT) ## Lines and branches that the tests reach: at least 90 %; page by page in htmlcov/
+	$(BIN)/pytest --numprocesses=$(TEST_WORKERS) --dist=loadgroup --timeout=240 \
+		--cov --cov-report=term --cov-report=html
+
 # Whatever touches a database; the rest does not differ.
 DATABASE_TESTS := tests/database tests/doctor tests/middleware tests/modules tests/outbox tests/test_access.py tests/test_app.py
 
@@ -125,6 +130,10 @@ bench-notifications: $(DEVELOPMENT) ## Notifications accepted a second, beside t
 .PHONY: drill
 drill: $(DEVELOPMENT) ## Kill, pause and starve every part under load for three minutes, and count what was lost
 	$(BIN)/python -m benchmarks.drill
+
+.PHONY: soak
+soak: $(DEVELOPMENT) ## Twenty minutes of mixed load: memory, descriptors, keys and rows have to level off
+	$(BIN)/python -m benchmarks.soak
 
 # Apart from .venv: what it needs itself is no part of the program.
 AUDIT := .venv/audit
