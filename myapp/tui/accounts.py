@@ -23,7 +23,7 @@ from myapp.modules.notification import NotificationModule
 from myapp.modules.notification.dtos import InboxQuery
 from myapp.paging import PageQuery
 from myapp.registry import Features
-from myapp.tui.views.audit import summary, who_of
+from myapp.tui.views.audit import newest_records
 from myapp.tui.wording import Cell, ago, count, facts, listing, moment, section
 
 SHOWN = 5  # of each kind of what somebody has
@@ -92,14 +92,7 @@ def body_of(user: User, has: Belongings, now: datetime) -> RenderableType:
                 for one in has.files.rows
             ],
         ),
-        *part(
-            "Newest audit records",
-            ("Ago", "Action", "By", "Change"),
-            [
-                (ago(one.created_at, now), one.action, who_of(one), summary(one))
-                for one in has.changes.rows
-            ],
-        ),
+        *newest_records(has.changes.rows, now),
     )
 
 

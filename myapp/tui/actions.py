@@ -29,7 +29,8 @@ class Action(Generic[Row]):
 
     The words make sentences about the target: `verb` "Retry", `effect` "will be queued again",
     `done` "is queued again". `applies` decides whether the key does anything for this row; the
-    rule itself is the usecase's. `call` may return a sentence to show instead of `done`. `bulk`
+    rule itself is the usecase's. `call` may return a sentence to show instead of `done`, or a
+    Secret, which stays until it is closed: with several rows, each before the next is done. `bulk`
     does it to all that match what a view has chosen. At 80 columns a footer has room for two or
     three; the help and the palette have all.
     """

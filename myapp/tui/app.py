@@ -16,6 +16,7 @@ from myapp.tui.desk import Desk
 from myapp.tui.dialogs import Help
 from myapp.tui.themes import SIXTEEN
 from myapp.tui.view import Place, View
+from myapp.tui.views.api_keys import ApiKeysView
 from myapp.tui.views.audit import AuditView
 from myapp.tui.views.crons import CronsView
 from myapp.tui.views.events import EventsView
@@ -25,7 +26,15 @@ from myapp.tui.views.workers import WorkersView
 from myapp.tui.wording import plain
 
 # In the order of their keys. Adding a view is a file in views/ and its name here.
-VIEWS: Sequence[type[View]] = (JobsView, CronsView, WorkersView, UsersView, EventsView, AuditView)
+VIEWS: Sequence[type[View]] = (
+    JobsView,
+    CronsView,
+    WorkersView,
+    UsersView,
+    ApiKeysView,
+    EventsView,
+    AuditView,
+)
 
 
 class Dashboard(App[None]):

@@ -106,7 +106,7 @@ class ShowSecret(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
-            yield Static(self._secret.sentence, markup=False)
+            yield Static(printable(self._secret.sentence), markup=False)
             yield Static(self._secret.text, markup=False, id="secret")
             yield Static("y copies it, Esc closes: it is not shown again", classes="hint")
 

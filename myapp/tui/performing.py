@@ -114,6 +114,9 @@ class Performer:
                 outcome = await action.call(self._desk.features, row, self._desk.actor)
             except AppError as error:
                 faults.append(f"{self._noun[0]} {name}: {error.text}")
+                continue
+            if isinstance(outcome, Secret):
+                await self._app.push_screen_wait(ShowSecret(outcome))
         self._progress(len(rows), len(rows))
         for fault in faults[:FAULTS_SHOWN]:
             self._say(fault, "error")

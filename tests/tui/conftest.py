@@ -147,12 +147,16 @@ class Crons(Elsewhere):
     NAME, TITLE, KEY = "crons", "Crons", "3"
 
 
-class Audit(Elsewhere):
-    NAME, TITLE, KEY = "audit", "Audit", "8"
+class ApiKeys(Elsewhere):
+    NAME, TITLE, KEY = "api_keys", "API keys", "6"
 
 
 class Events(Elsewhere):
     NAME, TITLE, KEY = "events", "Events", "7"
+
+
+class Audit(Elsewhere):
+    NAME, TITLE, KEY = "audit", "Audit", "8"
 
 
 @asynccontextmanager

@@ -10,13 +10,24 @@ from myapp.database.audit import ActorType
 from myapp.tui.app import VIEWS
 from myapp.tui.views.audit import AuditView
 from myapp.tui.window import PAGE_ROWS
-from tests.tui.conftest import ACTOR, Crons, Elsewhere, Events, Jobs, Operator, Sit, Users, drawn
+from tests.tui.conftest import (
+    ACTOR,
+    ApiKeys,
+    Crons,
+    Elsewhere,
+    Events,
+    Jobs,
+    Operator,
+    Sit,
+    Users,
+    drawn,
+)
 
 ADA = "0198c5a0-7d0e-7c3a-9a53-5b1d2f6c8e01"
 ROOT = "0198c5a0-7d0e-7c3a-9a53-5b1d2f6c8e02"
 ADMIN = Actor(ActorType.USER, ROOT, address="203.0.113.7", request_id="req-1")
 HOSTILE = "\x1b[31mred\x9b2J\x07[bold]\n"
-VIEWS_HERE = (AuditView, Users, Jobs, Crons, Events)
+VIEWS_HERE = (AuditView, Users, ApiKeys, Jobs, Crons, Events)
 
 
 async def add(
@@ -179,6 +190,7 @@ class TestLinks:
             ("e", ("user", ADA), "events", ADA),
             ("i", ("job", "job-1"), "jobs", "job-1"),
             ("i", ("queue", "low"), "jobs", "queue:low"),
+            ("s", ("api_key", ROOT), "api_keys", ROOT),
             ("c", ("cron", "cleanup:expired"), "crons", "cleanup:expired"),
             ("o", ("user", ADA), "jobs", "req-1"),
             ("w", ("job", "job-1"), "users", ROOT),
@@ -213,7 +225,7 @@ class TestLinks:
             await operator.press("escape")
             await operator.until(lambda: view_of(operator).opened)
 
-    @pytest.mark.parametrize("key", ["u", "e", "i", "c", "o", "w", "b"])
+    @pytest.mark.parametrize("key", ["u", "e", "i", "s", "c", "o", "w", "b"])
     async def test_that_lead_nowhere_say_so(self, sit: Sit, key: str) -> None:
         await add(target=("job", "*"))
         async with sit(views=VIEWS_HERE) as operator:

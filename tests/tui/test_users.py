@@ -18,7 +18,7 @@ from myapp.modules.user import UserModule
 from myapp.registry import Features
 from myapp.resources import Resources
 from myapp.tui.views.users import UsersView
-from tests.tui.conftest import Elsewhere, Events, Jobs, Operator, Sit, audited, drawn
+from tests.tui.conftest import Audit, Elsewhere, Events, Jobs, Operator, Sit, audited, drawn
 
 ADA, BOB, ROOT = "ada@example.com", "bob@example.com", "root@example.com"
 HOSTILE = "\x1b[2Jgone\r[bold]"
@@ -290,10 +290,6 @@ class TestActions:
             assert {"--readonly" in notice for notice in operator.notices} == {True}
         assert await state_of(people[ADA]) == (UserStatus.ACTIVE, UserRole.USER)
         assert await audited() == []
-
-
-class Audit(Elsewhere):
-    NAME, TITLE, KEY = "audit", "Audit", "8"
 
 
 class TestLinks:

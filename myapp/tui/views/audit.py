@@ -1,7 +1,8 @@
 """The audit log: who changed what, and how."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -19,7 +20,7 @@ from myapp.tui.columns import Column
 from myapp.tui.differences import difference
 from myapp.tui.table_view import Detail, TableView
 from myapp.tui.window import Found
-from myapp.tui.wording import Cell, ago, as_json, facts, moment, section
+from myapp.tui.wording import Cell, ago, as_json, facts, listing, moment, section
 from myapp.validation import refusal
 
 ALL_JOBS = "*"  # the target of what was done to all jobs that match a filter
@@ -72,6 +73,9 @@ class AuditView(TableView[AuditRecord]):
             key="e", name="Target user's events", view="events", filter=target_if("user")
         ),
         Link[AuditRecord](key="i", name="Target job or queue", view="jobs", filter=jobs_meant),
+        Link[AuditRecord](
+            key="s", name="Target API key", view="api_keys", filter=target_if("api_key")
+        ),
         Link[AuditRecord](key="c", name="Target cron", view="crons", filter=target_if("cron")),
         Link[AuditRecord](
             key="o",
@@ -130,6 +134,15 @@ class AuditView(TableView[AuditRecord]):
 
 def who_of(record: AuditRecord) -> str:
     return f"{record.actor_type} {record.actor_id or ''}".strip()
+
+
+def newest_records(records: Sequence[AuditRecord], now: datetime) -> Iterator[RenderableType]:
+    """A section for the detail of their target, unless there are none."""
+    if records:
+        rows = [
+            (ago(one.created_at, now), one.action, who_of(one), summary(one)) for one in records
+        ]
+        yield section("Newest audit records", listing(("Ago", "Action", "By", "Change"), rows))
 
 
 def target_of(record: AuditRecord) -> str:
