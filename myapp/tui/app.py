@@ -145,6 +145,8 @@ class Dashboard(App[None]):
 
     @on(View.Reported)
     def _note_outage(self, event: View.Reported) -> None:
+        if self.view not in event.view.ancestors_with_self:
+            return  # it was still reading when it was left, and will not say when all is well again
         if not isinstance(event.error, Unavailable):
             self._failing.discard(event.view)
             if self._away.pop(event.view, None):

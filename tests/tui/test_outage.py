@@ -1,16 +1,50 @@
-"""Redis goes away under the dashboard, and comes back."""
+"""Redis or the database goes away under the dashboard, and comes back."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import cast
 
 import pytest
 
+from myapp.audit import SYSTEM, record_change
+from myapp.database.connection import Database, transaction
+from myapp.database.engines.base import Engine
 from myapp.resources import Resources
+from myapp.tui.views.audit import AuditView
+from myapp.tui.views.jobs import JobsView
+from myapp.until import end
 from tests.support.valkey import Valkey
-from tests.tui.conftest import Sit
+from tests.tui.conftest import Sit, drawn
 from tests.tui.test_jobs import keys, queue_job
 
 
 @pytest.fixture
 def redis_url(own_valkey: Valkey) -> str:
     return own_valkey.url
+
+
+async def add(action: str) -> None:
+    await record_change(SYSTEM, action, target_type="thing", target_id="t")
+
+
+@asynccontextmanager
+async def database_away(database: Database) -> AsyncIterator[None]:
+    """Somebody keeps the one connection that there is, for as long."""
+    held = asyncio.Event()
+
+    async def hold() -> None:
+        async with transaction():
+            held.set()
+            await asyncio.Event().wait()
+
+    cast("Engine", database.client).checkout_seconds = 0.2
+    task = asyncio.create_task(hold())
+    await held.wait()
+    try:
+        yield
+    finally:
+        await end(task)
 
 
 async def test_a_banner_names_what_is_away_and_the_dashboard_goes_on_by_itself(
@@ -28,3 +62,25 @@ async def test_a_banner_names_what_is_away_and_the_dashboard_goes_on_by_itself(
         own_valkey.start()
         await queue_job(resources, "after")
         await operator.until(lambda: keys(operator) == ["after"] and not operator.banner)
+
+
+async def test_it_goes_on_without_the_database_and_with_it_again(
+    sit: Sit, resources: Resources
+) -> None:
+    if resources.database.dialect != "sqlite":
+        pytest.skip("A server has more connections than one test can keep")
+    await add("thing.before")
+    async with sit(views=(AuditView, JobsView)) as operator:
+        await operator.until(lambda: operator.status == "1 record")
+        async with database_away(resources.database):
+            await operator.until(lambda: operator.banner.startswith("The database does not answer"))
+            assert "thing.before" in drawn(operator.app.view)
+            await operator.press("enter", "2")
+            await operator.until(lambda: operator.app.view.NAME == "jobs")
+            await operator.until(lambda: operator.status == "0 jobs" and not operator.banner)
+            await operator.press("8")
+            await operator.until(lambda: operator.banner)
+        await add("thing.after")
+        await operator.until(lambda: not operator.banner)
+        await operator.press("escape")
+        await operator.until(lambda: "thing.after" in drawn(operator.app.view))
