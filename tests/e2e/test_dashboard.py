@@ -1,0 +1,66 @@
+"""`myapp tui` beside a program at work, over an outage of Redis."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.e2e.conftest import Start
+from tests.support.outside import Outside, wait_until
+from tests.support.program import START_SECONDS
+from tests.support.terminal import LEFT, on_a_terminal
+from tests.support.valkey import Valkey
+
+AWAY = "Redis does not answer"
+
+
+@pytest.fixture
+def env(env: dict[str, str], own_valkey: Valkey) -> dict[str, str]:
+    return env | {"REDIS_URL": own_valkey.url}
+
+
+@pytest.fixture
+def outside(start: Start, env: dict[str, str], tmp_path: Path) -> Iterator[Outside]:
+    met = Outside(start(), env, tmp_path)
+    with met.api:
+        yield met
+
+
+def send(outside: Outside, kind: str) -> bool:
+    """Tells everybody; whether that was possible."""
+    event = {"type": kind, "data": {}}
+    answer = outside.api.post("/events", headers=outside.root.headers, json=event)
+    return answer.status_code == httpx.codes.ACCEPTED
+
+
+def test_it_goes_on_by_itself_and_leaves_the_terminal_as_it_was(
+    outside: Outside, env: dict[str, str], tmp_path: Path, own_valkey: Valkey
+) -> None:
+    command = (sys.executable, "-m", "myapp", "tui")
+    with on_a_terminal(*command, env=env, cwd=tmp_path) as terminal:
+        modes = terminal.modes
+        terminal.until(lambda text: "Quit" in text)
+        assert terminal.modes != modes
+        terminal.press("7")
+        assert send(outside, "test.before")
+        terminal.until_screen(lambda screen: "test.before" in screen, last="Quit")
+
+        own_valkey.kill()
+        screen = terminal.until_screen(lambda screen: AWAY in screen, last="Quit")
+        assert "test.before" in screen
+        terminal.press("8")
+        terminal.until_screen(lambda screen: "event.sent" in screen, last="Quit")
+        terminal.press("7")
+
+        own_valkey.start()
+        wait_until(lambda: send(outside, "test.after"))
+        screen = terminal.until_screen(lambda screen: "test.after" in screen, last="Quit")
+        assert screen.index("test.after") < screen.index("resync") < screen.index("test.before")
+        terminal.until_screen(lambda screen: AWAY not in screen, last="Quit")
+
+        terminal.press("q")
+        terminal.until(lambda text: LEFT in text)
+        assert terminal.process.wait(START_SECONDS) == 0
+        assert terminal.modes == modes
