@@ -96,3 +96,10 @@ class TestAudit:
             ),
         )
         assert snap_compare(dashboard(), terminal_size=size, run_before=played)
+
+
+def test_in_sixteen_colours(snap_compare: Compare) -> None:
+    app = dashboard()
+    app.theme = "myapp-16"
+    played = play("enter", ready=ready, until=lambda it: "accounts:write" in drawn(it.app.view))
+    assert snap_compare(app, terminal_size=SIZES[0], run_before=played)

@@ -136,3 +136,10 @@ class TestEvents:
             await filled_in(pilot)
 
         assert snap_compare(dashboard(), terminal_size=size, run_before=played)
+
+
+def test_in_sixteen_colours(snap_compare: Compare) -> None:
+    app = dashboard()
+    app.theme = "myapp-16"
+    played = play("p", ready=ready, until=is_drawn("PAUSED"))
+    assert snap_compare(app, terminal_size=SIZES[0], run_before=played)
