@@ -112,8 +112,8 @@ bench: $(PEERS) ## The measurements in benchmarks/
 	$(BIN)/python -m benchmarks.users
 	$(BIN)/python -m benchmarks.jobs
 	$(BIN)/python -m benchmarks.notifications
-	$(BIN)/python -m benchmarks.events storm
-	$(BIN)/python -m benchmarks.events streams
+	$(BIN)/python -m benchmarks.storm
+	$(BIN)/python -m benchmarks.streams
 
 .PHONY: bench-jobs
 bench-jobs: $(DEVELOPMENT) ## Jobs a second, against bare SAQ
@@ -126,6 +126,10 @@ bench-me: $(PEERS) ## GET /auth/me beside FastAPI, Litestar and a bare Quart rou
 .PHONY: bench-notifications
 bench-notifications: $(DEVELOPMENT) ## Notifications accepted a second, beside the database's commits
 	$(BIN)/python -m benchmarks.notifications
+
+.PHONY: bench-streams
+bench-streams: $(DEVELOPMENT) ## What ten thousand event streams take, and how soon events reach them
+	$(BIN)/python -m benchmarks.streams
 
 .PHONY: drill
 drill: $(DEVELOPMENT) ## Kill, pause and starve every part under load for three minutes, and count what was lost

@@ -1,6 +1,6 @@
 """Clients that are cut at random while events are published: what they lose, repeat or reorder.
 
-Used by a test with a small load and by `benchmarks/events.py` with the full one.
+Used by a test with a small load and by `benchmarks/storm.py` with the full one.
 """
 
 import asyncio
