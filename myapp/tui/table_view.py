@@ -50,7 +50,8 @@ class TableView(View, Generic[Row]):
     FIELDS: ClassVar[Sequence[str]] = ()
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "open", "Open"),
-        Binding("slash", "filter", "Filter", key_display="/"),
+        # Before anything else: what is typed next must not be taken for the keys of actions.
+        Binding("slash", "filter", "Filter", key_display="/", priority=True),
         Binding("space", "mark", "Mark", show=False),
         Binding("asterisk", "mark_all", "Mark all that match", key_display="*", show=False),
         Binding("y", "copy", "Copy", show=False),
@@ -226,13 +227,13 @@ class TableView(View, Generic[Row]):
     def open(self, key: str) -> None:
         self._opening = key
         self._pane.scroll_home(animate=False)
-        self._pane.focus()
+        self.screen.set_focus(self._pane)
         self._freshness.wake()
 
     def _close(self) -> None:
         self._opening = self.opened = None
         self.remove_class("-opened")
-        self.table.focus()
+        self.screen.set_focus(self.table)
         self.show_status()
         self._freshness.wake()
 
@@ -292,12 +293,18 @@ class TableView(View, Generic[Row]):
         else:
             self.post_message(self.Jumped(link.view, wanted))
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """A filter that is being typed may have a slash in it."""
+        if action == "filter" and self.has_class("-filtering"):
+            return False
+        return super().check_action(action, parameters)
+
     def action_filter(self) -> None:
         if self.opened:
             self._close()
         self._input.value = str(self.filter)
         self.add_class("-filtering")
-        self._input.focus()
+        self.screen.set_focus(self._input)
 
     @on(Input.Submitted, ".filter")
     def _apply(self, event: Input.Submitted) -> None:
@@ -307,7 +314,7 @@ class TableView(View, Generic[Row]):
 
     def _end_filtering(self) -> None:
         self.remove_class("-filtering")
-        self.table.focus()
+        self.screen.set_focus(self.table)
 
     def set_filter(self, wanted: Filter) -> None:
         """Begins at the top of what matches. Marks are gone: nobody acts on what is not shown."""

@@ -7,6 +7,7 @@ from functools import partial
 from typing import cast
 
 from rich.text import Text
+from textual import events
 from textual.widgets import Input
 
 from myapp.audit import Actor
@@ -315,6 +316,18 @@ class TestActions:
             assert operator.app.screen.query_one(Input).value == "taken"
             await operator.press("escape")
             await operator.until(lambda: len(operator.app.screen_stack) == 1)
+
+
+class TestFilter:
+    async def test_takes_what_is_typed_at_once(self) -> None:
+        async with sit("Sam/1", "S", "b") as (operator, source):
+            await operator.press("enter")
+            await operator.until(lambda: view_of(operator).opened)
+            characters = {"slash": "/", "enter": None}
+            for key in ("slash", *"Sam", "slash", "1", "enter"):
+                operator.app.post_message(events.Key(key, characters.get(key, key)))
+            await operator.until(lambda: operator.status == "1 name · filter: Sam/1")
+            assert source.stamped == []
 
 
 class TestWays:
