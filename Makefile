@@ -139,6 +139,18 @@ drill: $(DEVELOPMENT) ## Kill, pause and starve every part under load for three 
 soak: $(DEVELOPMENT) ## Twenty minutes of mixed load: memory, descriptors, keys and rows have to level off
 	$(BIN)/python -m benchmarks.soak
 
+# Apart from what Python needs, and from other projects of Node.js.
+EMULATOR := .venv/emulator
+FIREBASE := $(EMULATOR)/node_modules/.bin/firebase
+
+.PHONY: test-emulator
+test-emulator: $(DEVELOPMENT) ## Sign-in by tokens of Firebase's own Auth emulator; needs npm, and 300 MB
+	@command -v npm >/dev/null || { echo "Skipped: there is no npm here (Debian: apt-get install npm)"; exit; }; \
+	[ -x $(FIREBASE) ] || { mkdir -p $(EMULATOR) && \
+		npm install --prefix $(EMULATOR) --no-audit --no-fund --loglevel=error firebase-tools; } || \
+		{ echo "Skipped: npm cannot get firebase-tools here"; exit; }; \
+	MYAPP_TEST_FIREBASE_TOOLS=$(CURDIR)/$(FIREBASE) $(BIN)/pytest --timeout=300 tests/emulator
+
 # Apart from .venv: what it needs itself is no part of the program.
 AUDIT := .venv/audit
 

@@ -40,7 +40,9 @@ Result = TypeVar("Result")
 
 
 class FirebaseProvider:
-    """Verifies Firebase ID tokens, and with credentials also that they were not revoked."""
+    """Verifies Firebase ID tokens, and that they were not revoked where it may ask: with
+    credentials, or at the emulator.
+    """
 
     def __init__(
         self,
@@ -61,7 +63,7 @@ class FirebaseProvider:
         point_at_emulator(emulator_host)
         key = read_key(credentials) if credentials else None
         self._app = open_app(key, project_id=project_id, http_timeout=http_timeout)
-        self._checks_revocation = key is not None
+        self._checks_revocation = bool(key or emulator_host)  # the emulator answers everybody
         self._denied = False
         self._needs_certificates = not emulator_host
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="firebase")
@@ -116,8 +118,12 @@ class FirebaseProvider:
     def _check_owner(self, claims: Mapping[str, Any]) -> None:
         """Asks Firebase: a call of its own, since nonsense in its answer is not the token's."""
         try:
+            issued = float(claims["iat"]) * 1000
+        except NONSENSE as error:  # of an unsigned one
+            raise Unauthenticated("The token is malformed") from error
+        try:
             owner = self._client.get_user(claims["uid"])
-            revoked = claims["iat"] * 1000 < owner.tokens_valid_after_timestamp
+            revoked = issued < owner.tokens_valid_after_timestamp
         except auth.UserNotFoundError as error:
             raise Unauthenticated("The identity was deleted") from error
         except exceptions.PermissionDeniedError as error:

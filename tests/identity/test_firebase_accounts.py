@@ -183,17 +183,23 @@ class TestRevocation:
 
 
 class TestEmulator:
+    """Without credentials, which it does not ask for."""
+
     @pytest.fixture
-    async def provider(self) -> AsyncIterator[FirebaseProvider]:
-        provider = FirebaseProvider(project_id=PROJECT, emulator_host="127.0.0.1:9")
+    async def provider(self, lookup: Lookup) -> AsyncIterator[FirebaseProvider]:
+        provider = FirebaseProvider(project_id=PROJECT, emulator_host=lookup.host)
         yield provider
         await provider.close()
 
-    async def test_its_unsigned_tokens_are_accepted_without_asking_anybody(
-        self, provider: FirebaseProvider
+    async def test_its_unsigned_tokens_are_accepted(self, provider: FirebaseProvider) -> None:
+        assert (await provider.verify(unsigned())).uid == "ada"
+
+    async def test_but_not_those_of_somebody_who_was_deleted_there(
+        self, provider: FirebaseProvider, lookup: Lookup
     ) -> None:
-        token = unsigned()
-        assert (await provider.verify(token)).uid == "ada"
+        lookup.answer = (200, {})
+        with pytest.raises(Unauthenticated):
+            await provider.verify(unsigned())
 
     @pytest.mark.parametrize(
         "changes",
