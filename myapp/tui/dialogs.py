@@ -105,7 +105,7 @@ class ShowSecret(ModalScreen[None]):
         self._secret = secret
 
     def compose(self) -> ComposeResult:
-        with Vertical(classes="dialog"):
+        with Vertical(classes="dialog wide"):  # an API key has 68 characters, in one line
             yield Static(printable(self._secret.sentence), markup=False)
             yield Static(self._secret.text, markup=False, id="secret")
             yield Static("y copies it, Esc closes: it is not shown again", classes="hint")

@@ -127,7 +127,7 @@ class ApiKeysView(TableView[ApiKey]):
         Column("Begins with", 18),
         Column("Scopes"),
         Column("State", 7),
-        Column("Expires", 7, right=True),
+        Column("Expires", 8, right=True),
         Column("Used", 5, right=True),
         Column("Created", 7, from_width=110, right=True),
     )
