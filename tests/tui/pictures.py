@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any, cast
 
 from textual.pilot import Pilot
+from textual.widgets import Input
 
 from myapp.queue.tasks import build_registry
 from myapp.registry import Features
@@ -42,6 +43,8 @@ def play(*keys: str, ready: Check, until: Check) -> Callable[[Pilot[None]], Any]
         await operator.until(lambda: ready(operator))
         await operator.press(*keys)
         await operator.until(lambda: until(operator))
+        for field in pilot.app.screen.query(Input):
+            field.cursor_blink = False  # or it is in the picture or not, as time has it
         await pilot.pause()
 
     return run
