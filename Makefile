@@ -114,6 +114,7 @@ bench: $(PEERS) ## The measurements in benchmarks/
 	$(BIN)/python -m benchmarks.notifications
 	$(BIN)/python -m benchmarks.storm
 	$(BIN)/python -m benchmarks.streams
+	$(BIN)/python -m benchmarks.start
 
 .PHONY: bench-jobs
 bench-jobs: $(DEVELOPMENT) ## Jobs a second, against bare SAQ
@@ -126,6 +127,10 @@ bench-me: $(PEERS) ## GET /auth/me beside FastAPI, Litestar and a bare Quart rou
 .PHONY: bench-notifications
 bench-notifications: $(DEVELOPMENT) ## Notifications accepted a second, beside the database's commits
 	$(BIN)/python -m benchmarks.notifications
+
+.PHONY: bench-start
+bench-start: $(DEVELOPMENT) ## How soon the program is there, and what it takes when idle
+	$(BIN)/python -m benchmarks.start
 
 .PHONY: bench-streams
 bench-streams: $(DEVELOPMENT) ## What ten thousand event streams take, and how soon events reach them
