@@ -27,7 +27,7 @@ import httpx
 
 from benchmarks.installation import Installation, cpu_seconds
 from benchmarks.load import run_load
-from benchmarks.measurement import Quantities, Rounds, measure_in_turns, percentile
+from benchmarks.measurement import Quantities, Rounds, measure_in_turns, percentile, show
 from benchmarks.report import Report
 from myapp.database.url import Dialect, Target, parse_url
 from tests.support.databases import scratch_database
@@ -64,6 +64,11 @@ async def compare(folder: Path, options: argparse.Namespace) -> None:
     report.add_rounds("Accepted durably", rounds, ratio_to=LIMIT, of=RATE)
     ratio = rounds.ratio(OURS, LIMIT, RATE).median
     report.add_target(f"{RATE}, times {LIMIT}", ratio, at_least=0.8)
+    cost = rounds.spread(OURS, "µs of CPU each").median
+    report.add_note(
+        f"A process has little more than one core: at {show(cost)} µs each it accepts about "
+        f"{show(1e6 / cost)} a second, however fast the disk is."
+    )
     report.finish()
 
 

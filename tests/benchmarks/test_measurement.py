@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.load import LoadError, make_script, read_load
+from benchmarks.load import LoadError, make_fresh, make_script, read_load
 from benchmarks.measurement import Rounds, measure_in_turns, percentile, spread_of
 from benchmarks.report import Report
 
@@ -67,6 +67,11 @@ class TestLoad:
         script = make_script("POST", {"X-Name": 'a"b'}, '{"n": 1}')
         assert 'wrk.headers = {["X-Name"] = "a\\"b"}' in script
         assert 'wrk.body = "{\\"n\\": 1}"' in script
+
+    def test_no_two_runs_share_the_value_of_a_unique_header(self) -> None:
+        scripts = {make_fresh("Idempotency-Key", ['{"n": 1}']) for _ in range(2)}
+        assert len(scripts) == 2
+        assert all('local bodies = {"{\\"n\\": 1}"}' in script for script in scripts)
 
 
 class TestReport:
