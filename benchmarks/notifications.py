@@ -39,7 +39,7 @@ OURS = "POST /notifications"
 RATE = "notifications/s"
 ROWS = (1, 4)  # of each commit: the key; inbox, event, push and the key's answer
 CHARACTERS = 250  # of a row
-WARM_UP_SECONDS = 1.0
+WARM_UP_SECONDS = 1
 LOOK_SECONDS = 0.05  # between two looks at the outbox
 Execute = Callable[[str], Awaitable[Any]]
 
@@ -48,7 +48,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--database", choices=get_args(Dialect), default="sqlite")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=3, help="of each measurement")
+    parser.add_argument("--seconds", type=int, default=3, help="of each measurement")
     parser.add_argument("--connections", type=int, default=32)
     options = parser.parse_args()
     with TemporaryDirectory(prefix="myapp-", ignore_cleanup_errors=True) as folder:
@@ -88,7 +88,7 @@ def measure(installation: Installation, options: argparse.Namespace) -> Rounds:
 
 def prepare(
     installation: Installation, program: Program, connections: int
-) -> Callable[[float], Quantities]:
+) -> Callable[[int], Quantities]:
     """The users and a service's key; returns what sends for so many seconds."""
     bodies = []
     for token in installation.tokens(USERS):
@@ -100,7 +100,7 @@ def prepare(
         "Content-Type": "application/json",
     }
 
-    def send(seconds: float) -> Quantities:
+    def send(seconds: int) -> Quantities:
         before = cpu_seconds(program.process.pid)
         load = run_load(
             f"{program.api}/notifications",
