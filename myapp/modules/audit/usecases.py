@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from myapp.database.audit import KEPT, AuditRecord
-from myapp.database.paging import Rows, read_page
+from myapp.database.paging import Counts, Rows, read_page
 from myapp.errors import NotFound
 from myapp.modules.audit.dtos import AuditQuery
 
@@ -15,11 +15,18 @@ PURGE_BATCH = 5_000  # rows in one statement, which holds SQLite's one write loc
 class AuditLogUsecase:
     """The log, for administrators."""
 
+    def __init__(self) -> None:
+        self._counts = Counts()
+
     async def find(self, query: AuditQuery) -> Rows[AuditRecord]:
         """One page of the records that match, the newest first."""
         wanted = {name: getattr(query, name) for name in FILTERS if getattr(query, name)}
         return await read_page(
-            AuditRecord.filter(**wanted), sort="-id", page=query.page, per_page=query.per_page
+            AuditRecord.filter(**wanted),
+            sort="-id",
+            page=query.page,
+            per_page=query.per_page,
+            counts=self._counts,
         )
 
     async def get(self, record_id: UUID) -> AuditRecord:

@@ -10,7 +10,7 @@ from tortoise.exceptions import IntegrityError
 
 from myapp.audit import Actor, Audit
 from myapp.database.connection import transaction
-from myapp.database.paging import Rows, read_page
+from myapp.database.paging import Counts, Rows, read_page
 from myapp.database.user import User
 from myapp.enums import UserRole, UserStatus
 from myapp.errors import Conflict, NotFound, Unavailable
@@ -35,6 +35,7 @@ class AdministrationUsecase:
         self._accounts = accounts
         self._outbox = outbox
         self._audit = audit
+        self._counts = Counts()
 
     async def find(self, query: UserQuery) -> Rows[User]:
         """One page of the users that match; where `q` is somebody's id, that one alone."""
@@ -46,6 +47,7 @@ class AdministrationUsecase:
             sort=query.sort,
             page=query.page,
             per_page=query.per_page,
+            counts=self._counts,
         )
 
     async def get(self, user_id: UUID) -> User:
