@@ -9,11 +9,13 @@ import os
 import resource
 import socket
 import sys
-from collections.abc import Callable, Collection, Sequence
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.samples import Sample
@@ -42,7 +44,9 @@ class ProcessState(BaseModel):
 
     `requests` (HTTP), `errors` (those answered 5xx), `jobs_done` and `jobs_failed` count from the
     start of the process; between two looks, their difference over that of `measured_at` is a
-    rate. `streams` are open now. What its roles do not do is null. `role` is that of `--role`.
+    rate. So does `cpu_seconds`, in which no other process is counted, and so do the counts of
+    `requests_within`: how many were answered within so many seconds, as Prometheus has it.
+    `streams` are open now. What its roles do not do is null. `role` is that of `--role`.
     """
 
     model_config = ConfigDict(extra="ignore")  # a later release may say more
@@ -56,8 +60,12 @@ class ProcessState(BaseModel):
     started_at: AwareDatetime
     measured_at: AwareDatetime
     memory_mb: float
+    cpu_seconds: float
     requests: int | None
     errors: int | None
+    requests_within: Annotated[
+        dict[str, int] | None, Field(examples=[{"0.005": 90, "0.01": 99, "+Inf": 100}])
+    ]
     streams: int | None
     jobs_done: int | None
     jobs_failed: int | None
@@ -120,6 +128,7 @@ class Presence:
             started_at=self._started_at,
             measured_at=datetime.now(UTC),
             memory_mb=measure_memory(),
+            cpu_seconds=round(time.process_time(), 2),
             **count_work(self._metrics, self._roles),
         )
 
@@ -140,11 +149,12 @@ async def read_processes(redis: Redis) -> list[ProcessState]:
     return sorted(found, key=lambda process: (process.started_at, process.id))
 
 
-def count_work(metrics: CollectorRegistry, roles: Collection[str]) -> dict[str, int | None]:
+def count_work(metrics: CollectorRegistry, roles: Collection[str]) -> dict[str, Any]:
     """What this process has done, from its own metrics; None for what its roles do not do."""
     requests = {
         "requests": total(metrics, "http_requests_total"),
         "errors": total(metrics, "http_requests_total", lambda of: of["status"].startswith("5")),
+        "requests_within": count_within(metrics),
         "streams": total(metrics, "event_streams_open"),
     }
     jobs = {
@@ -163,9 +173,20 @@ def total(
     counts: Callable[[dict[str, str]], bool] = lambda _: True,
 ) -> int:
     """The sum of a metric's samples whose labels count."""
-    families = metrics.restricted_registry([name]).collect()
-    samples: list[Sample] = [sample for family in families for sample in family.samples]
-    return round(sum(sample.value for sample in samples if counts(sample.labels)))
+    return round(sum(one.value for one in samples(metrics, name) if counts(one.labels)))
+
+
+def count_within(metrics: CollectorRegistry) -> dict[str, int]:
+    """Requests of all routes by the bounds of their histogram, each with those before it."""
+    counts: Counter[str] = Counter()
+    for sample in samples(metrics, "http_request_duration_seconds_bucket"):
+        counts[sample.labels["le"]] += round(sample.value)
+    return dict(counts)
+
+
+def samples(metrics: CollectorRegistry, name: str) -> Iterator[Sample]:
+    for family in metrics.restricted_registry([name]).collect():
+        yield from family.samples
 
 
 def measure_memory() -> float:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import time
 from collections.abc import AsyncIterator
 
 import pytest
@@ -42,6 +43,7 @@ class TestPresence:
                 assert [process.role for process in found] == ["all", "worker"]
                 assert (found[1].pid, found[1].version) == (os.getpid(), __version__)
                 assert found[1].memory_mb > 1
+                assert 0 < found[1].cpu_seconds < time.process_time() + 0.1
             assert [process.id for process in await read_processes(redis)] == [first.id]
         assert await read_processes(redis) == []
         assert await redis.keys() == []
@@ -58,8 +60,18 @@ class TestPresence:
             http.observe("GET", "/health", status, 0.1)
         for outcome in ("complete", "complete", "retried", "failed"):
             jobs.count_attempt("sync:data", outcome, seconds=0.1)
+        http.observe("PUT", "/auth/me", 200, 0.3)
         streams.open.inc()
-        assert (api().requests, api().errors, api().streams) == (4, 2, 1)
+        within = api().requests_within
+        assert within
+        assert [within[bound] for bound in ("0.075", "0.1", "0.25", "0.5", "+Inf")] == [
+            0,
+            4,
+            4,
+            5,
+            5,
+        ]
+        assert (api().requests, api().errors, api().streams) == (5, 2, 1)
         assert (api().jobs_done, api().jobs_failed) == (None, None)
         assert (worker().jobs_done, worker().jobs_failed, worker().requests) == (2, 1, None)
 
