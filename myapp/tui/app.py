@@ -21,12 +21,14 @@ from myapp.tui.views.audit import AuditView
 from myapp.tui.views.crons import CronsView
 from myapp.tui.views.events import EventsView
 from myapp.tui.views.jobs import JobsView
+from myapp.tui.views.overview import OverviewView
 from myapp.tui.views.users import UsersView
 from myapp.tui.views.workers import WorkersView
 from myapp.tui.wording import plain
 
 # In the order of their keys. Adding a view is a file in views/ and its name here.
 VIEWS: Sequence[type[View]] = (
+    OverviewView,
     JobsView,
     CronsView,
     WorkersView,

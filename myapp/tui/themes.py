@@ -5,7 +5,7 @@ from textual.theme import Theme
 SIXTEEN = Theme(
     name="myapp-16",
     ansi=True,
-    primary="ansi_blue",
+    primary="ansi_bright_blue",
     secondary="ansi_cyan",
     warning="ansi_yellow",
     error="ansi_red",

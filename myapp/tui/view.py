@@ -1,11 +1,14 @@
 """What every view has: a name, a key, what it can do, and a loop that keeps it fresh."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from textual import on
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
+from textual.events import Unmount
 from textual.message import Message
 from textual.widget import Widget
 
@@ -14,6 +17,7 @@ from myapp.tui.actions import Action, FormAction, Link
 from myapp.tui.desk import Desk
 from myapp.tui.freshness import Freshness
 from myapp.tui.performing import Performer
+from myapp.until import end
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +34,8 @@ class View(Vertical):
     """A page of the dashboard, or a part of one.
 
     Subclasses set the names and say in `refresh_view` what is read anew. FORMS are actions that
-    need no row. `NOTES` is a sentence or two for the view's help.
+    need no row. `NOTES` is a sentence or two for the view's help. A view that KEEPS_UP is refreshed
+    also while nobody sees it.
     """
 
     NAME: ClassVar[str]
@@ -41,6 +46,7 @@ class View(Vertical):
     ACTIONS: ClassVar[Sequence[Action[Any]]] = ()
     FORMS: ClassVar[Sequence[FormAction]] = ()
     LINKS: ClassVar[Sequence[Link[Any]]] = ()
+    KEEPS_UP: ClassVar[bool] = False
 
     class Reported(Message):
         """How a load went: None when well."""
@@ -68,12 +74,26 @@ class View(Vertical):
     def __init__(self, desk: Desk) -> None:
         super().__init__(id=self.NAME)
         self.desk = desk
+        self._refreshing: asyncio.Task[Any] | None = None
         self._freshness = Freshness(
-            self.refresh_view, every=desk.refresh, wanted=self.is_seen, report=self.report
+            self.refresh_view,
+            every=desk.refresh,
+            wanted=lambda: self.KEEPS_UP or self.is_seen(),
+            report=self.report,
         )
 
     def on_mount(self) -> None:
-        self.run_worker(self._freshness.run(), group="refresh", exclusive=True)
+        self.run_worker(self._keep_fresh(), group="refresh", exclusive=True)
+
+    async def _keep_fresh(self) -> None:
+        self._refreshing = asyncio.current_task()
+        await self._freshness.run()
+
+    @on(Unmount)
+    async def _end_refreshing(self) -> None:
+        """Returns when nothing is read any more: what it is read from is closed next."""
+        if self._refreshing:
+            await end(self._refreshing)
 
     async def refresh_view(self) -> None:
         """Reads what the view shows, and shows it. AppErrors go through."""

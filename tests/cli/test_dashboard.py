@@ -41,7 +41,7 @@ class TestOnATerminal:
     def test_it_comes_up_light_and_goes_with_status_zero(self, tmp_path: Path, by: str) -> None:
         env = environment(tmp_path / "data", **FIREBASE)
         with on_a_terminal(sys.executable, "-c", SCRIPT, env=env, cwd=tmp_path) as terminal:
-            terminal.until(lambda text: "0 jobs" in text)
+            terminal.until(lambda text: "0 processes" in text)
             if by == "q":
                 terminal.press("q")
             else:

@@ -11,7 +11,7 @@ from myapp.database.user import User
 from myapp.enums import UserRole, UserStatus
 from myapp.errors import Unavailable
 from myapp.modules.stats.dtos import OutboxNumbers, QueueNumbers, Stats, UserNumbers
-from myapp.processes import read_processes
+from myapp.processes import ProcessState, read_processes
 from myapp.queue.connection import PATIENCE, within_patience
 from myapp.queue.keys import Key
 from myapp.queue.records import JobStatus
@@ -27,19 +27,41 @@ class StatsUsecase:
         self._queues = queues
 
     async def read(self) -> Stats:
-        """The present numbers."""
-        users, outbox = await count_users(), await read_outbox()
+        """The present numbers. Raises Unavailable without the database."""
+        users, outbox = await self.users(), await self.outbox()
         try:
             async with within_patience(PATIENCE):
                 return Stats(
                     users=users,
                     outbox=outbox,
-                    streams=await self._hub.total_streams(),
+                    streams=await self.streams(),
                     queues=[await self._read_queue(name) for name in self._queues],
                     processes=await read_processes(self._redis),
                 )
         except Unavailable:
             return Stats(users=users, outbox=outbox, streams=None, queues=None, processes=None)
+
+    async def users(self) -> UserNumbers:
+        """Counts every user. Raises Unavailable."""
+        return await count_users()
+
+    async def outbox(self) -> OutboxNumbers:
+        """How much is yet to be handed on. Raises Unavailable."""
+        state = await OutboxRow.state()
+        return OutboxNumbers(waiting=state.waiting, oldest=state.oldest, set_aside=state.set_aside)
+
+    async def list_set_aside(self, limit: int) -> Sequence[OutboxRow]:
+        """What the outbox gave up, the last first. Raises Unavailable."""
+        return await OutboxRow.exclude(set_aside_at=None).order_by("-set_aside_at").limit(limit)
+
+    async def streams(self) -> int:
+        """The open streams of all processes. Raises Unavailable."""
+        return await self._hub.total_streams()
+
+    async def processes(self) -> Sequence[ProcessState]:
+        """Those that were heard of lately, the longest running first. Raises Unavailable."""
+        async with within_patience(PATIENCE):
+            return await read_processes(self._redis)
 
     async def _read_queue(self, name: str) -> QueueNumbers:
         pipeline = self._redis.pipeline(transaction=False)
@@ -47,11 +69,6 @@ class StatsUsecase:
             pipeline.zcard(Key.BY_STATUS % (name, status))
         numbers = await pipeline.execute()
         return QueueNumbers(name=name, **dict(zip(JobStatus, numbers, strict=True)))
-
-
-async def read_outbox() -> OutboxNumbers:
-    state = await OutboxRow.state()
-    return OutboxNumbers(waiting=state.waiting, oldest=state.oldest, set_aside=state.set_aside)
 
 
 async def count_users() -> UserNumbers:

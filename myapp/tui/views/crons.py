@@ -107,6 +107,13 @@ class CronsView(TableView[CronState]):
         return Detail(cron, body_of(cron, runs, self.desk.now()))
 
 
+def is_late(cron: CronState, now: datetime) -> bool:
+    """Whether its time has passed and no scheduler saw to it."""
+    if cron.paused or cron.next_run_at is None:
+        return False
+    return (now - cron.next_run_at).total_seconds() > LATE_SECONDS
+
+
 def next_run(at: datetime | None, now: datetime) -> Text:
     """In how long, or how late it is."""
     if at is None:
