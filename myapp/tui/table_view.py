@@ -179,7 +179,7 @@ class TableView(View, Generic[Row]):
             parts.append(f"{self.NOUN[0]} {self.name_of(self.opened.row)}")
         elif self._loaded:
             parts.append(count(self._window.total, *self.NOUN))
-        else:
+        elif not self._fault:
             parts.append("loading…")
         if typed := str(self.filter):
             parts.append(f"filter: {typed}")

@@ -121,7 +121,7 @@ class TestList:
         await add(features, "mailer")
         async with sit() as operator:
             await come(operator, "mailer", "billing")
-            for typed in ("BILL", f"myapp_{billing.public_id}"):
+            for typed in ("BILL", f"myapp_{billing.public_id[:8]}"):
                 await operator.filter(typed)
                 await operator.until(partial(shows, operator, ["billing"]))
             await operator.app.show("api_keys", "x" * 256)
@@ -230,10 +230,13 @@ class TestActions:
             await operator.press("enter")
             await operator.until(lambda: "Old secret" in drawn(operator.app.view))
             assert "works until 20" in drawn(operator.app.view)
+            await operator.press("x")
+            await operator.confirm()
+            await operator.until(lambda: "Old secret" not in drawn(operator.app.view))
         key = await ApiKey.get()
         assert parse_key(text).secret_hash == key.secret_hash != billing.secret_hash
         assert [former for former, _ in key.former_secrets] == [billing.secret_hash]
-        assert (await audited())[-1] == ("tui", "ada", "api_key.rotated", str(billing.id))
+        assert ("tui", "ada", "api_key.rotated", str(billing.id)) in await audited()
 
     async def test_rotate_shows_the_keys_of_marked_ones_in_turn(
         self, sit: Sit, features: Features

@@ -16,7 +16,6 @@ from myapp.errors import Conflict
 from myapp.identity.api_keys import KeyRing
 from myapp.identity.key_format import (
     PREFIX,
-    PUBLIC_ID_CHARACTERS,
     make_key,
     new_public_id,
     parse_key,
@@ -113,11 +112,8 @@ class ApiKeyUsecase:
 
 
 def matching(text: str) -> Q:
-    """Keys with this in their name, or of this id or beginning."""
-    wanted = Q(name__icontains=text)
-    public_id = text.removeprefix(PREFIX)
-    if len(public_id) == PUBLIC_ID_CHARACTERS:
-        wanted |= Q(public_id=public_id)
+    """Keys with this in their name, or of this id, or that begin so."""
+    wanted = Q(name__icontains=text) | Q(public_id__startswith=text.removeprefix(PREFIX))
     with suppress(ValueError):
         wanted |= Q(id=UUID(text))
     return wanted

@@ -134,7 +134,12 @@ class ApiKeysView(TableView[ApiKey]):
     ACTIONS = (ROTATE, REVOKE)
     FORMS = (CREATE,)
     LINKS = (
-        Link[ApiKey](key="a", name="Audit", view="audit", filter=lambda key: f"target_id:{key.id}"),
+        Link[ApiKey](
+            key="a",
+            name="What was done to it",
+            view="audit",
+            filter=lambda key: f"target_id:{key.id}",
+        ),
         Link[ApiKey](
             key="b", name="What it did", view="audit", filter=lambda key: f"actor_id:{key.id}"
         ),
@@ -199,5 +204,5 @@ def facts_of(key: ApiKey, now: datetime) -> Iterator[tuple[str, Cell]]:
     yield "Revoked", moment(key.revoked_at)
     yield "Last used", moment(key.last_used_at)
     for _, until in key.former_secrets:
-        if until > now.timestamp():
+        if until > now.timestamp() and not key.is_dead(at=now):
             yield "Old secret", f"works until {moment(datetime.fromtimestamp(until, UTC))}"

@@ -111,9 +111,14 @@ class UsersView(TableView[User]):
     )
     ACTIONS = (SUSPEND, RESTORE, DELETE, PROMOTE, DEMOTE)
     LINKS = (
-        Link[User](key="o", name="Jobs", view="jobs", filter=lambda user: str(user.id)),
-        Link[User](key="e", name="Events", view="events", filter=lambda user: str(user.id)),
-        Link[User](key="a", name="Audit", view="audit", filter=lambda user: f"target_id:{user.id}"),
+        Link[User](key="o", name="Their jobs", view="jobs", filter=lambda user: str(user.id)),
+        Link[User](key="e", name="Their events", view="events", filter=lambda user: str(user.id)),
+        Link[User](
+            key="a",
+            name="What was done to them",
+            view="audit",
+            filter=lambda user: f"target_id:{user.id}",
+        ),
         Link[User](
             key="b", name="What they did", view="audit", filter=lambda user: f"actor_id:{user.id}"
         ),

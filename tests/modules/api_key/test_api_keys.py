@@ -112,7 +112,9 @@ class TestList:
             ("_", []),
             (mailer["prefix"], ["mailer"]),
             (billing["id"].upper(), ["Billing 100%"]),
-            (billing["prefix"].swapcase(), []),
+            (mailer["prefix"][:14], ["mailer"]),
+            (f"{billing['prefix']}x", []),
+            ("myapp_", ["Mail 2", "mailer", "Billing 100%"]),
             (str(uuid4()), []),
             ("", ["Mail 2", "mailer", "Billing 100%"]),
         ):
