@@ -110,6 +110,7 @@ bench: $(PEERS) ## The measurements in benchmarks/
 	$(BIN)/python -m benchmarks.me
 	$(BIN)/python -m benchmarks.connection
 	$(BIN)/python -m benchmarks.users
+	$(BIN)/python -m benchmarks.growth
 	$(BIN)/python -m benchmarks.jobs
 	$(BIN)/python -m benchmarks.notifications
 	$(BIN)/python -m benchmarks.storm
@@ -119,6 +120,11 @@ bench: $(PEERS) ## The measurements in benchmarks/
 .PHONY: bench-jobs
 bench-jobs: $(DEVELOPMENT) ## Jobs a second, against bare SAQ
 	$(BIN)/python -m benchmarks.jobs
+
+.PHONY: bench-growth
+bench-growth: $(PEERS) ## Two processes against one, lists among a million users, events to many streams
+	$(BIN)/python -m benchmarks.growth
+	$(BIN)/python -m benchmarks.users
 
 .PHONY: bench-me
 bench-me: $(PEERS) ## GET /auth/me beside FastAPI, Litestar and a bare Quart route

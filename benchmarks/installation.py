@@ -58,7 +58,9 @@ def memory_mib(pid: int) -> float:
 
 
 def cpu_seconds(pid: int) -> float:
-    """What a process, with all its threads, has had of the processors since its start. Linux."""
+    """What a process and its children have had of the processors since their start. Linux."""
     stat = Path(f"/proc/{pid}/stat").read_text()
     user, system = stat.rpartition(")")[2].split()[11:13]
-    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    own = (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+    return own + sum(cpu_seconds(int(child)) for child in children)

@@ -12,17 +12,15 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import partial
 
-import httpx
 import jwt
 
-from benchmarks.installation import Installation, cpu_seconds, new_installation
-from benchmarks.load import run_load
+from benchmarks.asking import PATH, ask_signed_in, sign_in
+from benchmarks.installation import Installation, new_installation
 from benchmarks.measurement import Rounds, measure_in_turns
 from benchmarks.peers.database import add_users
 from benchmarks.peers.serving import Peer, serving
 from benchmarks.report import Report
 
-PATH = "/auth/me"
 FASTAPI = "FastAPI, SQLAlchemy"
 LITESTAR = "Litestar, SQLAlchemy"
 QUART = "bare Quart route"
@@ -47,9 +45,9 @@ def main() -> None:
         servers = start_all(installation, tokens, stack)
         sign_in(servers[OURS], tokens)
         for server in servers.values():
-            ask(server, tokens, WARM_UP_SECONDS, options.connections)
+            ask_signed_in(server, tokens, WARM_UP_SECONDS, options.connections)
         contenders = {
-            name: partial(ask, server, tokens, options.seconds, options.connections)
+            name: partial(ask_signed_in, server, tokens, options.seconds, options.connections)
             for name, server in servers.items()
         }
         fill_in(report, measure_in_turns(contenders, options.rounds))
@@ -79,26 +77,6 @@ def start_all(
         QUART: start("quart_app"),
         SILENT: start("quart_app", "--no-access-log"),
     }
-
-
-def sign_in(server: Peer, tokens: Sequence[str]) -> None:
-    """The first request of each user creates them."""
-    with httpx.Client() as http:
-        for token in tokens:
-            answer = http.get(server.url + PATH, headers={"Authorization": f"Bearer {token}"})
-            answer.raise_for_status()
-
-
-def ask(server: Peer, tokens: Sequence[str], seconds: int, connections: int) -> dict[str, float]:
-    before = cpu_seconds(server.pid)
-    load = run_load(
-        server.url + PATH,
-        seconds=seconds,
-        connections=connections,
-        turns=[{"Authorization": f"Bearer {token}"} for token in tokens],
-    )
-    cost = (cpu_seconds(server.pid) - before) / load.requests * 1e6
-    return {**load.quantities, "µs of CPU each": cost}
 
 
 def fill_in(report: Report, rounds: Rounds) -> None:
