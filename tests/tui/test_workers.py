@@ -64,6 +64,7 @@ class TestList:
     async def test_takes_fields_and_a_text(self, sit: Sit, worker: Worker) -> None:
         async with sit() as operator:
             await operator.press("4")
+            await operator.until(partial(shows, operator, "idle"))
             for typed, found in (
                 (f"queue:low pid:{os.getpid()}", [worker.id]),
                 ("queue:default", []),
