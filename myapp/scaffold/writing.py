@@ -22,7 +22,7 @@ from myapp.scaffold.registration import append_to_import, append_to_tuple
 from myapp.scaffold.rendering import render
 
 MODELS_LIST = Path("myapp/database/connection.py")
-PARTS = ("myapp", "migrations", "tests", "pyproject.toml")
+PARTS = ("myapp", "migrations", "tests", "benchmarks", "pyproject.toml")  # tests try benchmarks too
 HALF_WRITTEN = "*.pyc.*"  # by a Python that compiles at this moment; gone in the next
 SECONDS = 300.0  # for one command, which takes one or two
 

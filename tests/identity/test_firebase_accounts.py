@@ -126,7 +126,7 @@ class TestRevocation:
         "answer",
         [
             {"users": [{"localId": "ada", "disabled": True}]},
-            {"users": [{"localId": "ada", "validSince": str(int(time.time()) + 1000)}]},
+            {"users": [{"localId": "ada", "validSince": str(int(time.time()) + 10**6)}]},
             {"users": []},
             {},
         ],
