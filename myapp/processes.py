@@ -19,7 +19,7 @@ from typing import Annotated, Any, Self
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.samples import Sample
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 from uuid_utils import uuid7
@@ -136,7 +136,8 @@ class Presence:
 async def read_processes(redis: Redis) -> list[ProcessState]:
     """Every process that was heard of lately, the longest running first.
 
-    Raises one of REDIS_FAULTS.
+    What another release says in words that this one cannot read is left out: during an upgrade
+    both run side by side. Raises one of REDIS_FAULTS.
     """
     ids = list(await redis.smembers(IDS))  # type: ignore[misc]  # sync or async, says redis-py
     if not ids:
@@ -145,7 +146,10 @@ async def read_processes(redis: Redis) -> list[ProcessState]:
     records = await redis.mget([RECORD % name for name in names])
     if gone := [name for name, record in zip(names, records, strict=True) if record is None]:
         await redis.srem(IDS, *gone)  # type: ignore[misc]  # one that lives after all adds itself
-    found = [ProcessState.model_validate_json(record) for record in records if record]
+    found = []
+    for record in filter(None, records):
+        with suppress(ValidationError):
+            found.append(ProcessState.model_validate_json(record))
     return sorted(found, key=lambda process: (process.started_at, process.id))
 
 

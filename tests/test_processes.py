@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 from myapp import __version__
 from myapp.enums import Role
 from myapp.middleware.metrics import HttpMetrics
-from myapp.processes import EXPIRY_SECONDS, RECORD, Presence, read_processes
+from myapp.processes import EXPIRY_SECONDS, IDS, RECORD, Presence, read_processes
 from myapp.queue.metrics import JobMetrics
 from myapp.sse.metrics import StreamMetrics
 from tests.support.processes import wait_for_processes
@@ -81,6 +81,15 @@ class TestPresence:
             await redis.flushall()
             [after] = await wait_for_processes(redis, 1)
         assert after.measured_at > before.measured_at
+
+    async def test_one_of_another_release_hides_nobody_else(
+        self, redis: Redis, metrics: CollectorRegistry
+    ) -> None:
+        async with Presence(redis, metrics, roles=[Role.API]) as present:
+            await wait_for_processes(redis, 1)
+            await redis.sadd(IDS, "older")  # type: ignore[misc]  # sync or async, says redis-py
+            await redis.set(RECORD % "older", '{"id": "older", "role": "api"}')
+            assert [process.id for process in await read_processes(redis)] == [present.id]
 
     async def test_one_that_died_is_gone_after_its_lifetime(
         self, redis: Redis, metrics: CollectorRegistry

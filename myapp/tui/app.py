@@ -49,7 +49,7 @@ class Dashboard(App[None]):
         Binding("escape", "back", "Back", show=False),
         Binding("r", "refresh_view", "Refresh", show=False),
         Binding("t", "change_theme", "Theme", show=False),
-        Binding("colon", "command_palette", "Commands", key_display=":"),
+        Binding("colon,ctrl+p", "command_palette", "Commands", key_display=":"),
         Binding("question_mark", "help", "Help", key_display="?"),
         Binding("q", "quit", "Quit"),
     ]

@@ -6,8 +6,10 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import cast
 
+import pytest
 from rich.text import Text
 from textual import events
+from textual.command import CommandPalette
 from textual.widgets import Input
 
 from myapp.audit import Actor
@@ -365,6 +367,12 @@ class TestWays:
             await operator.until(lambda: len(operator.app.screen_stack) == 2)
             await operator.until(lambda: "Make a name" in drawn(operator.app.screen))
             assert "Stamp" in drawn(operator.app.screen)
+
+    @pytest.mark.parametrize("key", ["colon", "ctrl+p"])
+    async def test_a_key_opens_the_palette(self, key: str) -> None:
+        async with sit("a") as (operator, _):
+            await operator.press(key)
+            await operator.until(lambda: isinstance(operator.app.screen, CommandPalette))
 
     async def test_the_palette_has_every_view_and_action(self) -> None:
         async with sit("a") as (operator, _):
