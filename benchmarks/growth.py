@@ -5,7 +5,7 @@
 
 First `GET /auth/me` of one process and of WEB_CONCURRENCY=2. Then events for everybody, in one
 process with more and more streams: the processor time for each event that is delivered, apart from
-what publishing it takes without any stream. How lists grow is in users.py.
+what it takes to publish it and to keep the streams open. How lists grow is in users.py.
 """
 
 import argparse
@@ -20,11 +20,18 @@ from benchmarks.installation import Installation, cpu_seconds, new_installation
 from benchmarks.measurement import Quantities, Rounds, measure_in_turns
 from benchmarks.peers.serving import Peer
 from benchmarks.report import Report
-from benchmarks.streams import holding, publish, publisher, raise_file_limit, receive
+from benchmarks.streams import (
+    find_users,
+    holding,
+    publish,
+    publisher,
+    raise_file_limit,
+    receive,
+)
 
 ONE, TWO = "one process", "WEB_CONCURRENCY=2"
 RATE, COST, LOAD_COST = "requests/s", "µs of CPU each", "µs of wrk's each"
-STREAM_USERS = 1_000  # ten streams each, as many as one may have
+STREAM_USERS = 1_001  # ten streams each, as many as one may have, and one without
 BATCHES = 3
 DELIVERY_SECONDS = 100e-6  # that an event is given for each stream, before the next one comes
 FLAT = 1.5  # times the cost with the fewest streams, at most
@@ -119,26 +126,31 @@ def deliver(
     installation: Installation, tokens: Sequence[str], key: str, count: int, events: int
 ) -> list[float]:
     """Microseconds of processor time for each delivery, in each batch."""
-    pause = count * DELIVERY_SECONDS
+    *theirs, somebody = tokens
     with installation.serving() as program:
+        user_id = asyncio.run(find_users(program.api, [somebody]))[0]
 
-        def publish_all() -> float:
+        def publish_all(to: str | None = None) -> float:
             before = cpu_seconds(program.process.pid)
-            asyncio.run(publish_events(program.api, key, events, pause))
+            asyncio.run(publish_events(program.api, key, events, count * DELIVERY_SECONDS, to))
             return cpu_seconds(program.process.pid) - before
 
-        alone = min(publish_all() for _ in range(2))
-        with holding(program, tokens, count, count * events * BATCHES) as streams:
+        with holding(program, theirs, count, count * events * BATCHES) as streams:
             receive(streams)
-            costs = [publish_all() - alone for _ in range(BATCHES)]
+            publish_all(user_id)
+            beside = publish_all(user_id)
+            costs = [publish_all() - beside for _ in range(BATCHES)]
             receive(streams)
     return [cost / (count * events) * 1e6 for cost in costs]
 
 
-async def publish_events(address: str, key: str, events: int, pause: float) -> None:
+async def publish_events(
+    address: str, key: str, events: int, pause: float, user_id: str | None
+) -> None:
+    """For everybody, or for a user who has no stream."""
     async with publisher(address, key) as http:
         for n in range(events):
-            await publish(http, n)
+            await publish(http, n, user_id=user_id)
             await asyncio.sleep(pause)
 
 
