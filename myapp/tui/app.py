@@ -54,10 +54,14 @@ class Dashboard(App[None]):
         Binding("q", "quit", "Quit"),
     ]
 
-    def __init__(self, desk: Desk, *, views: Sequence[type[View]] = VIEWS) -> None:
+    def __init__(
+        self, desk: Desk, *, views: Sequence[type[View]] = VIEWS, first: type[View] | None = None
+    ) -> None:
+        """Begins at `first`, or else at the first of `views`."""
         super().__init__()
         self.desk = desk
         self._views = {view.NAME: view for view in views}
+        self._first = first or views[0]
         self._trail: list[Place] = []
         self._view: View | None = None
         self._naming = False  # what is away, which takes its time
@@ -80,7 +84,7 @@ class Dashboard(App[None]):
 
     async def on_mount(self) -> None:
         self.query_one("#views", Tabs).can_focus = False
-        await self.go_to(Place(next(iter(self._views))))
+        await self.go_to(Place(self._first.NAME))
 
     @property
     def view(self) -> View:

@@ -31,8 +31,8 @@ ACTOR = Actor(ActorType.TUI, "ada")
 class NotedDashboard(Dashboard):
     """Keeps its notices: on the screen they come a moment later, and go by themselves."""
 
-    def __init__(self, desk: Desk, *, views: Sequence[type[View]] = VIEWS) -> None:
-        super().__init__(desk, views=views)
+    def __init__(self, desk: Desk, **options: Any) -> None:
+        super().__init__(desk, **options)
         self.notices: list[str] = []
 
     def notify(self, message: str, **options: Any) -> None:

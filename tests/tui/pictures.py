@@ -21,9 +21,9 @@ SIZES = [(80, 24), (120, 40)]  # the two that matter
 
 
 def dashboard_over(
-    modules: Sequence[tuple[Any, Any]], *views: type[View], **options: Any
+    modules: Sequence[tuple[Any, Any]], view: type[View], **options: Any
 ) -> NotedDashboard:
-    """A dashboard whose time stands still, over modules that answer the same each time."""
+    """A dashboard at a view, whose time stands still, over modules that answer always the same."""
     desk = Desk(
         features=Features(modules=modules, tasks=build_registry([], [])),
         connected_to="sqlite | redis",
@@ -32,7 +32,7 @@ def dashboard_over(
         actor=ACTOR,
         **options,
     )
-    return NotedDashboard(desk, views=views)
+    return NotedDashboard(desk, first=view)
 
 
 def play(*keys: str, ready: Check, until: Check) -> Callable[[Pilot[None]], Any]:
