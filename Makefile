@@ -96,6 +96,11 @@ proto: $(DEVELOPMENT) ## Write the code of the gRPC messages anew from account.p
 	PATH="$(BIN):$$PATH" $(BIN)/python -m grpc_tools.protoc -I $(GENERATED)=$(PROTO) \
 		--python_out=. --pyi_out=. --grpclib_python_out=. $(PROTO)/account.proto
 
+.PHONY: pictures
+pictures: $(DEVELOPMENT) ## Draw the pictures of the dashboard anew, for the tests and the README
+	$(BIN)/pytest --numprocesses=$(TEST_WORKERS) --snapshot-update tests/tui -k pictures
+	$(BIN)/python -m tests.support.pictures
+
 .PHONY: build
 build: $(DEVELOPMENT) ## The wheel, in dist/
 	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .

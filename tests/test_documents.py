@@ -13,6 +13,7 @@ from tests.support.documents import (
     links_of,
     read,
 )
+from tests.support.pictures import pictures
 
 DECISIONS = sorted((ROOT / "docs" / "decisions").glob("0*.md"))
 HEADINGS = ["Context", "Decision", "Consequences", "Alternatives", "References"]
@@ -64,3 +65,9 @@ def test_every_role_and_command_is_in_the_readme() -> None:
     shown = [name for name, command in cli.commands.items() if not command.hidden]
     for name in (*shown, *Role):
         assert f"`myapp {name}" in text or f"`{name}`" in text or f"myapp {name}`" in text, name
+
+
+@pytest.mark.parametrize("shown", pictures(), ids=lambda path: path.name)
+def test_its_pictures_are_those_of_the_dashboard_as_it_is(shown: Path) -> None:
+    assert shown.read_bytes() == pictures()[shown].read_bytes(), "make pictures"
+    assert f"(docs/pictures/{shown.name})" in read(ROOT / "README.md")
