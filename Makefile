@@ -121,6 +121,11 @@ bench: $(PEERS) ## The measurements in benchmarks/
 	$(BIN)/python -m benchmarks.storm
 	$(BIN)/python -m benchmarks.streams
 	$(BIN)/python -m benchmarks.start
+	$(BIN)/python -m benchmarks.summary
+
+.PHONY: bench-summary
+bench-summary: $(PEERS) ## The table in the READMEs, from the results that are there
+	$(BIN)/python -m benchmarks.summary
 
 .PHONY: bench-jobs
 bench-jobs: $(DEVELOPMENT) ## Jobs a second, against bare SAQ

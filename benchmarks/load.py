@@ -46,8 +46,8 @@ end
 """
 
 
-class LoadError(Exception):
-    """The load could not be made, or was not answered as it should be."""
+class LoadError(SystemExit):
+    """Ends the measurement: the load could not be made, or was not answered as it should be."""
 
 
 @dataclass(frozen=True)

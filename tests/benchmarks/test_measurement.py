@@ -8,6 +8,7 @@ import pytest
 from benchmarks.load import LoadError, make_fresh, make_script, read_load
 from benchmarks.measurement import Rounds, measure_in_turns, percentile, spread_of
 from benchmarks.report import Report
+from benchmarks.summary import BEGIN, END, READMES, insert, lines_of
 
 COUNTED = {"requests": 9000, "microseconds": 3_000_000, "refused": 0, "broken": 0}
 TIMES = {"p50": 6500, "p99": 12_250}
@@ -92,3 +93,22 @@ class TestReport:
         text = (tmp_path / "me.md").read_text()
         assert "| ours | 300 (300..300) | 3 (3..3) |" in text
         assert "| p99 | at most 10 | 12.5 ms | **no** |" in text
+
+
+class TestSummary:
+    @pytest.mark.parametrize("path", READMES)
+    def test_replaces_what_stands_between_the_marks_of_each_readme(self, path: Path) -> None:
+        text = path.read_text()
+        written = insert(text, "a table")
+        assert insert(written, "a table") == written
+        assert written.count("a table") == 1
+        assert written.partition(BEGIN)[0] == text.partition(BEGIN)[0]
+        assert written.partition(END)[2] == text.partition(END)[2]
+
+    def test_has_a_row_for_each_target(self, tmp_path: Path) -> None:
+        report = Report("me", "Who asks")
+        report.add_target("times theirs", 2.5, at_least=3)
+        report.finish(tmp_path)
+        *_, row, _, machine = lines_of([json.loads((tmp_path / "me.json").read_text())])
+        assert row.startswith("| times theirs | at least 3 | 2.5 | **no** | `python -m benchmarks.")
+        assert report.machine.processor in machine
