@@ -83,7 +83,7 @@ def fill_in(report: Report, rounds: Rounds) -> None:
     report.add_rounds(f"GET {PATH}", rounds, ratio_to=QUART, of=RATE)
     for peer, wanted in TARGETS.items():
         ratio = rounds.ratio(OURS, peer, RATE).median
-        report.add_target(f"{RATE}, times {peer}", ratio, at_least=wanted)
+        report.add_target(f"GET {PATH}: {RATE}, times {peer}", ratio, at_least=wanted)
 
 
 if __name__ == "__main__":

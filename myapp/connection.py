@@ -144,6 +144,13 @@ class Request(quart.Request):
     standing_headers: Sequence[tuple[bytes, bytes]] = ()
 
     @cached_property
+    def content_length(self) -> int | None:
+        """The length that the client announces: slow for Quart to look for where there is none."""
+        if self.raw_header(b"content-length") is None:
+            return None
+        return super().content_length
+
+    @cached_property
     def blueprints(self) -> list[str]:
         """Those of the route. Quart asks three times, and works it out each time."""
         return super().blueprints
