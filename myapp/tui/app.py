@@ -9,7 +9,7 @@ from textual import on
 from textual.app import App, ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
-from textual.widgets import ContentSwitcher, Footer, Static, Tab, Tabs
+from textual.widgets import ContentSwitcher, Footer, Input, Static, Tab, Tabs
 
 from myapp.errors import AppError, Unavailable
 from myapp.tui.desk import Desk
@@ -49,7 +49,8 @@ class Dashboard(App[None]):
         Binding("escape", "back", "Back", show=False),
         Binding("r", "refresh_view", "Refresh", show=False),
         Binding("t", "change_theme", "Theme", show=False),
-        Binding("colon,ctrl+p", "command_palette", "Commands", key_display=":"),
+        Binding("colon", "command_palette", "Commands", key_display=":"),
+        Binding("ctrl+p", "command_palette", "Commands", show=False, priority=True),
         Binding("question_mark", "help", "Help", key_display="?"),
         Binding("q", "quit", "Quit"),
     ]
@@ -69,7 +70,10 @@ class Dashboard(App[None]):
         self._away: dict[View, str] = {}
         self.register_theme(SIXTEEN)
         for view in views:
-            self.bind(view.KEY, f"show('{view.NAME}')", description=view.TITLE, show=False)
+            # Before anything else: what is typed next is meant for the view that was asked for.
+            self._bindings.bind(
+                view.KEY, f"show('{view.NAME}')", view.TITLE, show=False, priority=True
+            )
 
     def compose(self) -> ComposeResult:
         mode = "READ-ONLY  " if self.desk.readonly else ""
@@ -116,6 +120,12 @@ class Dashboard(App[None]):
         self.view.go_to(place)
         self.view.focus_first()
         self.view.wake()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """A number that is typed into a field is no view's key."""
+        if action == "show" and isinstance(self.focused, Input):
+            return False
+        return super().check_action(action, parameters)
 
     async def action_show(self, view: str) -> None:
         """To a view as it was left."""

@@ -99,6 +99,8 @@ class PagedTable(ScrollView, can_focus=True, inherit_bindings=False):
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         super().watch_scroll_y(old_value, new_value)
+        if seen := self.looked_at:  # a wheel takes the cursor along
+            self.cursor = max(min(self.cursor, seen[-1]), seen[0])
         self.post_message(self.Looked())
 
     def _show_cursor(self) -> None:

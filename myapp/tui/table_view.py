@@ -327,7 +327,7 @@ class TableView(View, Generic[Row]):
         self._freshness.wake()
 
     def focus_first(self) -> None:
-        (self._pane if self._opening else self.table).focus()
+        self.screen.set_focus(self._pane if self._opening else self.table)
 
     def where(self) -> Place:
         return Place(self.NAME, str(self.filter), self.table.cursor, self._opening)

@@ -124,7 +124,7 @@ class View(Vertical):
         """Gives the keys to whatever is to have them when the view is shown."""
         for widget in self.query("*"):
             if widget.focusable:
-                widget.focus()
+                self.screen.set_focus(widget)
                 return
 
     def where(self) -> Place:

@@ -56,6 +56,15 @@ class Operator:
         for each in text:
             await self._send(Key(each, each))
 
+    async def click(
+        self, target: Widget | str, *, at: tuple[int, int] = (0, 0), times: int = 1
+    ) -> None:
+        """With the mouse, at a column and a line of a widget."""
+        await self._pilot.click(target, offset=at, times=times)
+
+    async def resize(self, width: int, height: int) -> None:
+        await self._pilot.resize_terminal(width, height)
+
     async def filter(self, text: str) -> None:
         """Replaces what the list is filtered by."""
         await self.press("slash")

@@ -161,6 +161,17 @@ class TestLinks:
             await operator.press("escape")
             await operator.until(lambda: operator.app.view.NAME == "crons")
 
+    async def test_lead_to_what_was_done_to_it(self, sit: Sit) -> None:
+        async with sit() as operator:
+            await come(operator)
+            await operator.press("p")
+            await operator.question()
+            await operator.confirm()
+            await operator.press("a")
+            await operator.until(
+                lambda: operator.status == "1 record · filter: target_id:cleanup-expired"
+            )
+
 
 def shows(operator: Operator, found: list[str]) -> bool:
     return names(operator) == found and "filter:" in operator.status

@@ -138,6 +138,12 @@ class TestTiles:
                 await operator.until(lambda: operator.app.view.NAME == "overview")
                 await operator.until(partial(is_at, operator, at))
 
+    async def test_are_clicked_too(self, overview: Sit) -> None:
+        async with overview() as operator:
+            await operator.until(partial(reads, operator, "crons", "none is due"))
+            await operator.click("#tile-crons")
+            await operator.until(partial(sees, operator, "crons", "3 crons"))
+
     async def test_of_views_that_are_there_name_them(self, overview: Sit) -> None:
         async with overview() as operator:
             tiles = operator.app.view.query(Tile)

@@ -29,7 +29,7 @@ from tests.tui.pictures import NOW, SIZES, Compare, dashboard_over, play
 from tests.tui.test_pictures_of_crons import CRONS
 from tests.tui.test_pictures_of_workers import WORKERS
 
-LOOKS = 60  # so many samples are behind each tile's bars
+LOOKS = 30  # so many samples are behind each tile's bars
 BOUNDS = ("0.005", "0.01", "0.025", "0.05", "0.1", "+Inf")
 
 

@@ -71,7 +71,10 @@ class CronsView(TableView[CronState]):
             key="o", name="Jobs of its task", view="jobs", filter=lambda cron: f"task:{cron.task}"
         ),
         Link[CronState](
-            key="a", name="Audit", view="audit", filter=lambda cron: f"target_id:{cron.name}"
+            key="a",
+            name="What was done to it",
+            view="audit",
+            filter=lambda cron: f"target_id:{cron.name}",
         ),
     )
 

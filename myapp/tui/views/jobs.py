@@ -112,7 +112,10 @@ class JobsView(TableView[JobRecord]):
             key="o", name="Same request", view="jobs", filter=lambda job: job.request_id
         ),
         Link[JobRecord](
-            key="a", name="Audit", view="audit", filter=lambda job: f"target_id:{job.key}"
+            key="a",
+            name="What was done to it",
+            view="audit",
+            filter=lambda job: f"target_id:{job.key}",
         ),
     )
     BINDINGS: ClassVar[list[BindingType]] = [

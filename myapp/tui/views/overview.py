@@ -84,7 +84,7 @@ class OverviewView(View):
             tile.set_class(roomy, "-bordered")
 
     def focus_first(self) -> None:
-        self._tiles[self._at].focus()
+        self.screen.set_focus(self._tiles[self._at])
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         if event.widget in self._tiles:
