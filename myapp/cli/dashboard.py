@@ -35,7 +35,7 @@ def tui(flags: dict[str, Any], *, readonly: bool, refresh: float) -> None:
 
     settings = load_settings(**flags)
     said = LastLines(LINES_KEPT)
-    configure_logging("warning", "console", file=said)
+    configure_logging("error", "console", file=said)  # outages are on the screen
     try:
         asyncio.run(run(settings, readonly=readonly, refresh=refresh))
     finally:

@@ -1,7 +1,7 @@
 """Questions, and what is shown until it is closed."""
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from rich.console import RenderableType
 from textual.app import ComposeResult
@@ -47,7 +47,15 @@ class Confirm(ModalScreen[bool]):
 
 
 class Line(Input):
-    """One line, also of a text of several that is pasted: Textual's takes the first one alone."""
+    """One line, also of a text of several that is pasted: Textual's takes the first one alone.
+
+    What is typed replaces what was there. Textual's selects that with the focus, which may come
+    after the first letter.
+    """
+
+    def __init__(self, value: str, **options: Any) -> None:
+        super().__init__(value, compact=True, select_on_focus=False, **options)
+        self.action_select_all()
 
     def _on_paste(self, event: Paste) -> None:
         event.prevent_default()
@@ -74,7 +82,7 @@ class Form(ModalScreen[Mapping[str, str] | None]):
             yield Label(self._title, markup=False, classes="title")
             for field in self._fields:
                 yield Label(field.label, markup=False)
-                yield Line(field.value, placeholder=field.hint, id=field.name, compact=True)
+                yield Line(field.value, placeholder=field.hint, id=field.name)
             yield Static("Enter goes on, Esc gives up", classes="hint")
 
     def action_go_on(self) -> None:
@@ -87,7 +95,7 @@ class Form(ModalScreen[Mapping[str, str] | None]):
                 }
             )
         else:
-            self.focus_next(Input)
+            self.focus_next(Line)
 
     def action_give_up(self) -> None:
         self.dismiss(None)
@@ -98,7 +106,7 @@ class ShowSecret(ModalScreen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "copy", "Copy"),
-        Binding("escape,enter", "dismiss", "Close"),
+        Binding("escape", "dismiss", "Close"),
     ]
 
     def __init__(self, secret: Secret) -> None:

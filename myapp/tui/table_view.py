@@ -70,7 +70,9 @@ class TableView(View, Generic[Row]):
         self.table = PagedTable(self.COLUMNS, draw=self._draw, is_marked=self._is_marked)
         self._body = Static(markup=False)
         self._pane = DetailPane(self._body, classes="detail")
-        self._input = Input(placeholder=self._filter_hint(), classes="filter", compact=True)
+        self._input = Input(
+            placeholder=self._filter_hint(), classes="filter", compact=True, select_on_focus=False
+        )
         self._status = Static(markup=False, classes="status")
 
     @abstractmethod
@@ -304,6 +306,8 @@ class TableView(View, Generic[Row]):
             self._close()
         self._input.value = str(self.filter)
         self.add_class("-filtering")
+        # At once, and not when the focus is there: that may be after the first letter.
+        self._input.action_select_all()
         self.screen.set_focus(self._input)
 
     @on(Input.Submitted, ".filter")

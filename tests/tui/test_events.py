@@ -325,6 +325,8 @@ class TestSending:
             fields = list(operator.app.screen.query(Input))
             await operator.until(partial(has_focus, operator, fields[2]))
             assert [field.value for field in fields] == ["me", "order.paid", "{}"]
+            operator.app.post_message(events.Key("7", "7"))
+            await operator.until(lambda: fields[2].value == "7")
 
     async def test_is_forbidden_while_reading_only(self, sit: Sit, resources: Resources) -> None:
         async with sit(views=VIEWS_HERE, readonly=True) as operator:

@@ -321,8 +321,10 @@ class TestActions:
 
 
 class TestFilter:
-    async def test_takes_what_is_typed_at_once(self) -> None:
+    async def test_takes_what_is_typed_at_once_for_what_was_there(self) -> None:
         async with sit("Sam/1", "S", "b") as (operator, source):
+            await operator.filter("a")
+            await operator.until(lambda: operator.status == "1 name · filter: a")
             await operator.press("enter")
             await operator.until(lambda: view_of(operator).opened)
             characters = {"slash": "/", "enter": None}

@@ -133,7 +133,7 @@ def test_jobs_are_cancelled_retried_and_deleted_and_queues_paused(service: Outsi
 
     with dashboard(service) as terminal:
         terminal.press("2")
-        shows(terminal, "Latency")
+        shows(terminal, "Latency", "runs")
         terminal.press("p")
         shows(terminal, "Pause queue default?")
         terminal.press("y")
