@@ -10,7 +10,7 @@ from myapp.tui.survey import Survey
 from myapp.tui.views.crons import is_late
 from myapp.tui.views.jobs import short
 from myapp.tui.views.workers import slots
-from myapp.tui.wording import ago, count, span
+from myapp.tui.wording import ago, brief, count, span
 
 # Where a value becomes a warning; docs/observability.md has the alerts.
 ERROR_SHARE = 0.01
@@ -242,10 +242,3 @@ def number(value: float) -> str:
     if 0 < value < 0.05:
         return "<0.1"
     return f"{value:.1f}" if 0 < value < 10 else f"{value:,.0f}"
-
-
-def brief(seconds: float) -> str:
-    """`<1 ms`, `12 ms`, `1.3s`."""
-    if seconds < 0.001:
-        return "<1 ms"
-    return f"{seconds * 1000:.0f} ms" if seconds < 1 else span(seconds)

@@ -37,6 +37,13 @@ def span(seconds: float) -> str:
     return f"{seconds:.1f}s" if 0 < seconds < 10 else f"{int(seconds)}s"
 
 
+def brief(seconds: float) -> str:
+    """The same for what is short as a rule: `<1 ms`, `12 ms`, `1.3s`."""
+    if seconds < 0.001:
+        return "<1 ms"
+    return f"{seconds * 1000:.0f} ms" if seconds < 1 else span(seconds)
+
+
 def ago(moment: datetime | None, now: datetime) -> str:
     """How long ago, or in how long; nothing for None."""
     if moment is None:

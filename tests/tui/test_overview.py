@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 import pytest
+from textual.events import Key
 from textual.widgets import Static
 
 from myapp.cleanup import CLEANUP_EXPIRED
@@ -137,6 +138,13 @@ class TestTiles:
                 await operator.press("escape")
                 await operator.until(lambda: operator.app.view.NAME == "overview")
                 await operator.until(partial(is_at, operator, at))
+
+    async def test_are_reached_by_keys_that_come_at_once(self, overview: Sit) -> None:
+        async with overview() as operator:
+            await operator.until(partial(is_at, operator, "requests"))
+            for key in ("down", "down", "right", "right", "right", "enter"):
+                operator.app.post_message(Key(key, None))
+            await operator.until(partial(sees, operator, "crons", "3 crons"))
 
     async def test_are_clicked_too(self, overview: Sit) -> None:
         async with overview() as operator:

@@ -16,7 +16,7 @@ from myapp.tui.schedules import in_words
 from myapp.tui.table_view import Detail, TableView
 from myapp.tui.views.jobs import STYLES, error_section
 from myapp.tui.window import Found
-from myapp.tui.wording import Cell, ago, as_json, facts, listing, moment, section, span
+from myapp.tui.wording import Cell, ago, as_json, brief, facts, listing, moment, section, span
 
 LATE_SECONDS = 10.0  # a scheduler looks every second
 RUNS_SHOWN = 10
@@ -186,4 +186,4 @@ def took(job: JobRecord) -> str:
     """How long its last attempt was, once it has ended."""
     if job.started_at is None or job.finished_at is None:
         return "-"
-    return span((job.finished_at - job.started_at).total_seconds())
+    return brief((job.finished_at - job.started_at).total_seconds())

@@ -86,9 +86,10 @@ class OverviewView(View):
     def focus_first(self) -> None:
         self.screen.set_focus(self._tiles[self._at])
 
-    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
-        if event.widget in self._tiles:
-            self._at = self._tiles.index(event.widget)
+    def on_descendant_focus(self) -> None:
+        """For a click, or Tab. Keys may have gone on to another tile meanwhile."""
+        if self.screen.focused in self._tiles:
+            self._at = self._tiles.index(self.screen.focused)
 
     def step_back(self) -> bool:
         """From the processes to the tiles."""
@@ -101,10 +102,16 @@ class OverviewView(View):
 
     def action_step(self, by: int) -> None:
         at = self._at + by
+        if self._pane.has_focus_within or at < 0:
+            return
         if at >= len(self._tiles):
-            self._pane.table.focus()
-        elif at >= 0:
-            self._tiles[at].focus()
+            self._go_to_processes()
+        else:
+            self._at = at
+            self.focus_first()
+
+    def _go_to_processes(self) -> None:
+        self.screen.set_focus(self._pane.table)
 
     def action_pick(self) -> None:
         self._tiles[self._at].post_message(Tile.Picked(self._tiles[self._at].gauge))
@@ -117,7 +124,7 @@ class OverviewView(View):
         elif gauge.name == "outbox":
             self.run_worker(self._show_outbox(), group="outbox", exclusive=True)
         else:
-            self._pane.table.focus()
+            self._go_to_processes()
 
     async def _show_outbox(self) -> None:
         """What was set aside, of which somebody has to know."""
