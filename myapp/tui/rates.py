@@ -51,9 +51,8 @@ class Rates:
         """Within how many seconds this share of the requests was answered."""
         within: Counter[str] = Counter()
         for before, after in self._changes():
-            if before.requests_within and after.requests_within:
-                within.update(after.requests_within)
-                within.subtract(before.requests_within)
+            within.update(after.requests_within)
+            within.subtract(before.requests_within)
         return estimate(within, share)
 
     def _change(self, process_id: str) -> Change | None:

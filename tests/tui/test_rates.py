@@ -80,6 +80,12 @@ class TestRates:
         rates.observe([state("a", 2, requests_within={"0.1": 95, "1.0": 105, "+Inf": 105})])
         assert rates.quantile(0.95) == pytest.approx(0.55)
 
+    def test_tell_it_too_of_a_process_that_had_answered_nothing(self) -> None:
+        rates = Rates()
+        rates.observe([state("a", 0, requests_within={}), state("worker", 0)])
+        rates.observe([state("a", 2, requests_within={"1.0": 9, "+Inf": 9}), state("worker", 2)])
+        assert rates.quantile(0.5) == pytest.approx(0.5)
+
 
 class TestEstimate:
     @pytest.mark.parametrize(
