@@ -156,7 +156,7 @@ class TestFilter:
             ("user:everybody", ["order.about", "sale.began"]),
             ("type:order.", ["order.about", "order.paid"]),
             ("type:sale.began user:every", ["sale.began"]),
-            ("42", ["order.paid"]),
+            ('order":42', ["order.paid"]),  # 42 alone may be in an id
             ("nothing", []),
         ],
     )
