@@ -186,7 +186,7 @@ audit: $(AUDIT)/bin/pip-audit ## Known weaknesses of the locked dependencies, as
 		--progress-spinner off --timeout 20 >$(AUDIT)/report 2>&1; status=$$?; \
 	if [ $$status -ne 0 ] && ! grep -q "^Found .* vulnerabilit" $(AUDIT)/report; then \
 		tail -n 1 $(AUDIT)/report; \
-		echo "No report: the advisories of pypi.org cannot be had from here."; exit 1; \
+		echo "No report: the advisories cannot be had from here."; exit 1; \
 	fi; cat $(AUDIT)/report; exit $$status
 
 COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --upgrade \

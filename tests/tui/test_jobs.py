@@ -3,11 +3,14 @@
 import asyncio
 from functools import partial
 from typing import Any, cast
+from uuid import uuid4
 
 from textual.widgets import Tabs
 
 from myapp.cleanup import CLEANUP_EXPIRED
+from myapp.database.user import User
 from myapp.modules.job import JobModule
+from myapp.modules.notification.tasks import NOTIFICATION_SEND, SendPayload
 from myapp.queue.admin import JobFilter
 from myapp.queue.records import JobStatus
 from myapp.queue.tasks import Nothing
@@ -217,6 +220,22 @@ class TestLinks:
             await operator.until(lambda: operator.status == "2 jobs · filter: abc")
             await operator.press("escape")
             await operator.until(lambda: operator.status == "3 jobs")
+
+    async def test_lead_from_a_push_to_its_user_and_from_there_to_all_jobs_for_them(
+        self, sit: Sit, resources: Resources
+    ) -> None:
+        ada = await User.create(email="ada@example.com", email_key="ada@example.com")
+        await queue_job(resources, "else")
+        payload = SendPayload(notification_id=uuid4(), user_id=ada.id)
+        await resources.jobs.enqueue(NOTIFICATION_SEND, payload, key="push")
+        async with sit() as operator:
+            await operator.until(lambda: len(keys(operator)) == 2)
+            await operator.filter("push")
+            await operator.until(lambda: keys(operator) == ["push"])
+            await operator.press("u")
+            await operator.until(lambda: operator.status == f"1 user · filter: {ada.id}")
+            await operator.press("o")
+            await operator.until(lambda: operator.status == f"1 job · filter: {ada.id}")
 
 
 def refreshed(operator: Operator, said: str) -> bool:

@@ -46,5 +46,5 @@ async def put_into_inboxes(
 def hand_on(notification: Notification, handover: Handover) -> None:
     user_id = notification.user_id
     handover.tell(Event.of(NotificationCreated.model_validate(notification), user_id=user_id))
-    payload = SendPayload(notification_id=notification.id)
+    payload = SendPayload(notification_id=notification.id, user_id=user_id)
     handover.queue(NOTIFICATION_SEND, payload, user_id=user_id)

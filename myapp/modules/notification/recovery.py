@@ -42,11 +42,12 @@ class RecoveryUsecase:
 
     async def _recover_pushes(self, now: datetime) -> int:
         overdue = Notification.unfinished(before=now - OVERDUE, at=now)
-        ids: Any = await overdue.order_by("created_at").limit(AT_ONCE).values_list("id", flat=True)
-        for each in ids:
-            payload = SendPayload(notification_id=each)
+        found = overdue.order_by("created_at").limit(AT_ONCE).values_list("id", "user_id")
+        pushes: Any = await found
+        for each, user_id in pushes:
+            payload = SendPayload(notification_id=each, user_id=user_id)
             await self._jobs.enqueue(NOTIFICATION_SEND, payload, key=f"notification:{each}")
-        return len(ids)
+        return len(pushes)
 
     async def _recover_broadcasts(self, now: datetime) -> int:
         stalled = await Broadcast.stalled(since=now - OVERDUE).limit(AT_ONCE)

@@ -7,9 +7,10 @@ from myapp.queue.tasks import Cron, Nothing, Payload, Task
 
 
 class SendPayload(Payload):
-    """Which notification to push."""
+    """Which notification to push. Whose it is, is for operators who look for a user's jobs."""
 
     notification_id: UUID
+    user_id: UUID | None = None  # jobs of earlier releases do not say it
 
 
 class BroadcastPayload(Payload):

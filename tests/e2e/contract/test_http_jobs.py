@@ -110,6 +110,7 @@ class TestJobs:
             {"q": key},
             {"q": request_id, "queue": "default", "task": "notification:send"},
             {"q": job_of(service, key)["payload"]["notification_id"][4:]},
+            {"q": job_of(service, key)["payload"]["user_id"]},
         ):
             assert jobs_by(service, **params) == [key], params
         for params in (
