@@ -1,6 +1,7 @@
 """One program for nearly all of these tests: each is somebody new, so that none depends on another.
 
-They are of one xdist group, so that one worker starts it once.
+Most are of one xdist group, so that one worker starts it once; what takes long has its own, so that
+no worker is left with all of it in the end.
 """
 
 from collections.abc import Iterator

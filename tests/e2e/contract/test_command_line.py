@@ -17,7 +17,7 @@ import pytest
 from myapp import __version__
 from tests.support.outside import Outside, data_of, new_email, wait_until
 
-pytestmark = pytest.mark.xdist_group("contract")
+pytestmark = pytest.mark.xdist_group("contract: commands")
 
 COMMANDS = (
     *("tui", "migrate", "makemigrations", "sync", "token", "admin", "apikey", "enqueue"),

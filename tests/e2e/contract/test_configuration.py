@@ -13,7 +13,7 @@ import pytest
 from tests.support.outside import Outside, new_email, refused
 from tests.support.program import environment, running_program
 
-pytestmark = pytest.mark.xdist_group("contract")
+pytestmark = pytest.mark.xdist_group("contract: commands")
 
 ORIGIN = "https://app.example.com"
 FAR = "203.0.113."  # addresses that the proxy, which is us, speaks for

@@ -15,7 +15,7 @@ from tests.support.outside import Outside, Person, data_of, wait_until
 from tests.support.program import START_SECONDS
 from tests.support.terminal import LEFT, Terminal, on_a_terminal
 
-pytestmark = pytest.mark.xdist_group("contract")
+pytestmark = pytest.mark.xdist_group("contract: dashboard")
 
 LAST = "Quit"  # of the footer, which is drawn last
 # The key of each, a word that stands in it alone, and one of its help.
