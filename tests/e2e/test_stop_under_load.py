@@ -14,8 +14,11 @@ LOAD_SECONDS = 1.0
 
 @pytest.mark.parametrize("processes", ["1", "2"])
 async def test_drops_no_accepted_request(start: Start, processes: str) -> None:
-    """Several are told as some platforms do it: all at once, beside their supervisor."""
-    program = start("--role=api", DRAIN_SECONDS="1", WEB_CONCURRENCY=processes)
+    """Several are told as some platforms do it: all at once, beside their supervisor.
+
+    Clients of a busy machine need a while until each has been told to close its connection.
+    """
+    program = start("--role=api", DRAIN_SECONDS="2", WEB_CONCURRENCY=processes)
     load = Load(program.api)
     running = asyncio.create_task(load.run())
     await asyncio.sleep(LOAD_SECONDS)

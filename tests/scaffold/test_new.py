@@ -88,11 +88,6 @@ def test_keeps_the_import_contracts(copy: Path, done: CompletedProcess[str]) -> 
     assert kept.returncode == 0, kept.stdout
 
 
-def test_passes_its_own_tests(copy: Path, done: CompletedProcess[str]) -> None:
-    tested = run(copy, "pytest", "-q", "tests/modules/invoice")
-    assert tested.returncode == 0, tested.stdout
-
-
 def test_a_second_time_it_changes_nothing(copy: Path, done: CompletedProcess[str]) -> None:
     before = files_of(copy)
     again = run(copy, "myapp", "new", "invoice")
