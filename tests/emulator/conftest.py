@@ -95,7 +95,7 @@ def await_start(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
         try:
             httpx.get(url, timeout=1)
         except httpx.HTTPError:
-            time.sleep(0.1)
+            time.sleep(0.1)  # nothing tells when it listens
         else:
             return
     raise TimeoutError(log.read_text())
