@@ -61,7 +61,8 @@ class FormAction:
 
     `question` confirms what was filled in, naming the effect, and may look up for whom it is.
     `call` returns what to show: a sentence as a notice, or a Secret, which stays until it is
-    closed and can be copied. After an AppError of either, or a no, what was typed is there again.
+    closed and can be copied. The form stays until then: it shows an AppError of either, each of
+    its details beside the field of that name, and keeps what was typed after a no.
     """
 
     key: str

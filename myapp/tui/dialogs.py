@@ -1,6 +1,6 @@
 """Questions, and what is shown until it is closed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from rich.console import RenderableType
@@ -11,10 +11,13 @@ from textual.events import Paste
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label, Static
 
+from myapp.errors import AppError, FieldError
 from myapp.tui.actions import Field, Secret
 from myapp.tui.wording import facts, printable
 
 YES, NO = "yes", "no"
+
+Answer = Callable[[Mapping[str, str]], Awaitable[str | Secret | None]]
 
 
 class Confirm(ModalScreen[bool]):
@@ -63,8 +66,12 @@ class Line(Input):
         event.stop()
 
 
-class Form(ModalScreen[Mapping[str, str] | None]):
-    """Asks for some lines of text; None when it is given up."""
+class Form(ModalScreen[str | Secret | None]):
+    """Asks for some lines of text until something came of them; None when it is given up.
+
+    `answer` is given what was typed. What it raises is shown beside the fields that it is about,
+    and at the foot if it is about none; None leaves everything as it is.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         # A field's own way takes a moment, in which what is typed next would still go to it.
@@ -72,10 +79,12 @@ class Form(ModalScreen[Mapping[str, str] | None]):
         Binding("escape", "give_up", "Give up"),
     ]
 
-    def __init__(self, title: str, fields: Sequence[Field]) -> None:
+    def __init__(self, title: str, fields: Sequence[Field], answer: Answer) -> None:
         super().__init__()
         self._title = title
         self._fields = fields
+        self._answer = answer
+        self._is_answering = False
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(classes="dialog", can_focus=False):
@@ -83,22 +92,61 @@ class Form(ModalScreen[Mapping[str, str] | None]):
             for field in self._fields:
                 yield Label(field.label, markup=False)
                 yield Line(field.value, placeholder=field.hint, id=field.name)
+                yield Static(markup=False, classes="fault", id=f"fault-{field.name}")
+            yield Static(markup=False, id="foot")
             yield Static("Enter goes on, Esc gives up", classes="hint")
 
     def action_go_on(self) -> None:
         """From each field to the next, and from the last to the answer."""
+        if self._is_answering:
+            return
         if self.focused and self.focused.id == self._fields[-1].name:
-            self.dismiss(
-                {
-                    each.name: self.query_one(f"#{each.name}", Input).value.strip()
-                    for each in self._fields
-                }
-            )
+            self._is_answering = True
+            # After the keys that are on their way to this field.
+            self.focused.call_later(self.run_worker, self._ask_for_the_answer)
         else:
             self.focus_next(Line)
 
+    async def _ask_for_the_answer(self) -> None:
+        self._show(())
+        try:
+            outcome = await self._answer(
+                {each.name: self._line(each.name).value.strip() for each in self._fields}
+            )
+        except AppError as error:
+            self._show(error.details or [FieldError("", error.text)])
+        else:
+            if outcome is not None:
+                self.dismiss(outcome)
+        finally:
+            self._is_answering = False
+
+    def _line(self, name: str) -> Line:
+        return self.query_one(f"#{name}", Line)
+
+    def _show(self, faults: Sequence[FieldError]) -> None:
+        """These and no others, with the cursor in the first field of which there is any."""
+        by_field: dict[str, list[str]] = {field.name: [] for field in self._fields}
+        of_none = []
+        for fault in faults:
+            if fault.field in by_field:
+                by_field[fault.field].append(fault.message)
+            else:
+                of_none.append(f"{fault.field} {fault.message}".strip())
+        for name, messages in by_field.items():
+            self.query_one(f"#fault-{name}", Static).update(printable("\n".join(messages)))
+        foot = self.query_one("#foot", Static)
+        foot.update(printable("\n".join(of_none)))
+        foot.set_class(bool(of_none), "-shown")
+        if faulty := [name for name, messages in by_field.items() if messages]:
+            line = self._line(faulty[0])
+            line.focus()
+            line.cursor_position = len(line.value)
+
     def action_give_up(self) -> None:
-        self.dismiss(None)
+        """Not while it is answered: nobody could tell what came of it."""
+        if not self._is_answering:
+            self.dismiss(None)
 
 
 class ShowSecret(ModalScreen[None]):

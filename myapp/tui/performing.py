@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from functools import partial
 from typing import Any, TypeVar
 
 from textual.app import App
@@ -74,30 +74,25 @@ class Performer:
         return False
 
     async def by_form(self, action: FormAction) -> None:
-        """Asks for what it needs, asks again whether to do it, and shows what came of it."""
+        """Asks for what it needs, asks again whether to do it, and tells what came of it."""
         if not self._may_act():
             return
-        fields, outcome = action.fields, None
-        while outcome is None:
-            values = await self._app.push_screen_wait(Form(action.verb, fields))
-            if values is None:
-                return
-            fields = [replace(field, value=values[field.name]) for field in fields]
-            outcome = await self._do_as_filled_in(action, values)
+        form = Form(action.verb, action.fields, partial(self._do_as_filled_in, action))
+        outcome = await self._app.push_screen_wait(form)
         if isinstance(outcome, Secret):
             await self._app.push_screen_wait(ShowSecret(outcome))
-        else:
+        elif outcome is not None:
             self._say(outcome)
 
     async def _do_as_filled_in(
         self, action: FormAction, values: Mapping[str, str]
     ) -> str | Secret | None:
-        """What came of it, None when the form has to be asked again."""
+        """What came of it, None where the answer was no. AppErrors go through."""
         features = self._desk.features
-        question = await self._try(action.question(features, values))
-        if question is None or not await self._ask(question, action.verb):
+        question = await action.question(features, values)
+        if not await self._ask(question, action.verb):
             return None
-        return await self._try(action.call(features, values, self._desk.actor))
+        return await action.call(features, values, self._desk.actor)
 
     def _question(self, action: Action[Any], fit: Sequence[tuple[str, Any]], asked: int) -> str:
         if asked == 1:

@@ -19,7 +19,7 @@ from myapp.registry import Features
 from myapp.resources import Resources
 from myapp.tui.app import VIEWS, Dashboard
 from myapp.tui.desk import Desk
-from myapp.tui.dialogs import Confirm
+from myapp.tui.dialogs import Confirm, Form
 from myapp.tui.view import Place, View
 
 # Without the overview, which asks for everything all the time; its own tests have it.
@@ -105,6 +105,16 @@ class Operator:
         await self.press("y")
         await self.until(lambda: len(self.notices) > before)
         return self.notices[-1]
+
+    @property
+    def faults(self) -> list[str]:
+        """What the form says of each of its fields, and at last what it says at its foot."""
+        assert isinstance(self.app.screen, Form)
+        shown = self.app.screen.query(".fault, #foot").results(Static)
+        return [str(each.content) for each in shown]
+
+    def has_focus(self, field: Widget) -> bool:
+        return self.app.focused is field
 
     @property
     def notices(self) -> list[str]:

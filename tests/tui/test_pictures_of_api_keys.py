@@ -112,6 +112,11 @@ def is_filled_in(operator: Operator) -> bool:
     return len(fields) > 1 and fields[1].has_focus
 
 
+def has_faults(operator: Operator) -> bool:
+    """Whether the form shows what is wrong, with the cursor there."""
+    return is_filled_in(operator) and any(operator.faults)
+
+
 @pytest.mark.parametrize("size", SIZES, ids=str)
 class TestApiKeys:
     def test_list(self, snap_compare: Compare, size: tuple[int, int]) -> None:
@@ -129,6 +134,11 @@ class TestApiKeys:
 
     def test_form(self, snap_compare: Compare, size: tuple[int, int]) -> None:
         played = play("n", *"billing", "enter", ready=ready, until=is_filled_in)
+        assert snap_compare(dashboard(), terminal_size=size, run_before=played)
+
+    def test_form_with_faults(self, snap_compare: Compare, size: tuple[int, int]) -> None:
+        typed = (*"billing", "enter", *"all", "enter", *"soon", "enter")
+        played = play("n", *typed, ready=ready, until=has_faults)
         assert snap_compare(dashboard(), terminal_size=size, run_before=played)
 
     def test_secret(self, snap_compare: Compare, size: tuple[int, int]) -> None:

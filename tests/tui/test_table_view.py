@@ -70,7 +70,9 @@ async def ask_to_make(_features: Features, values: Mapping[str, str]) -> str:
 
 async def make(_features: Features, values: Mapping[str, str], _actor: Actor) -> Secret:
     if values["text"] == "taken":
-        raise Invalid(details=[FieldError("text", "is taken")])
+        faults = (("text", "is taken"), ("colour", "is missing"), ("size", "is odd"))
+        more = FieldError("text", "is short")
+        raise Invalid(details=[*(FieldError(*fault) for fault in faults), more])
     return Secret("Shown once", f"made of {values}")
 
 
@@ -110,7 +112,7 @@ class NamesView(TableView[str]):
         FormAction(
             key="n",
             verb="Make a name",
-            fields=(Field(name="text", label="Text"),),
+            fields=(Field(name="text", label="Text"), Field(name="size", label="Size")),
             question=ask_to_make,
             call=make,
         ),
@@ -284,40 +286,51 @@ class TestActions:
     async def test_that_need_a_form_show_their_secret_once(self) -> None:
         async with sit("a") as (operator, _):
             await operator.press("n")
-            await operator.until(lambda: isinstance(operator.app.screen, Form))
-            await operator.type("me")
-            await operator.press("enter")
+            await operator.until(lambda: isinstance(operator.app.focused, Input))
+            for key in (*"me", "enter", *"big", "enter"):
+                operator.app.post_message(events.Key(key, key if len(key) == 1 else None))
             assert await operator.question() == "Make me?"
             await operator.press("y")
             await operator.until(lambda: isinstance(operator.app.screen, ShowSecret))
             await operator.press("y")
-            await operator.until(lambda: operator.app.clipboard == "made of {'text': 'me'}")
+            await operator.until(
+                lambda: operator.app.clipboard == "made of {'text': 'me', 'size': 'big'}"
+            )
             await operator.press("escape")
             await operator.until(lambda: len(operator.app.screen_stack) == 1)
 
-    async def test_that_need_a_form_ask_again_with_what_was_typed(self) -> None:
+    async def test_that_need_a_form_show_what_is_wrong_in_it_and_keep_what_was_typed(self) -> None:
         async with sit("a") as (operator, _):
             await operator.press("n")
-            for typed, said in (
-                ("", "A name is needed"),
-                ("taken", "The request is not valid: text is taken"),
-            ):
-                await operator.until(lambda: isinstance(operator.app.screen, Form))
-                await operator.type(typed)
-                await operator.press("enter")
-                if typed:
-                    await operator.question()
-                    await operator.press("y")
-                await operator.until(partial(operator.has_notice, said))
             await operator.until(lambda: isinstance(operator.app.focused, Input))
-            assert operator.app.screen.query_one(Input).value == "taken"
+            form = operator.app.screen
+            text, size = form.query(Input)
+            await operator.press("enter", *"big", "enter")
+            await operator.until(lambda: operator.faults == ["", "", "A name is needed"])
+            assert "A name is needed" in drawn(form)
+            assert operator.app.focused is size
+            text.value = "taken"
             await operator.press("enter")
             await operator.question()
+            await operator.press("y")
+            await operator.until(
+                lambda: operator.faults == ["is taken\nis short", "is odd", "colour is missing"]
+            )
+            assert operator.app.screen is form
+            await operator.until(partial(operator.has_focus, text))
+            await operator.type("!")
+            await operator.until(lambda: text.value == "taken!")
+            await operator.press("enter")
+            await operator.until(partial(operator.has_focus, size))
+            await operator.press("enter")
+            assert await operator.question() == "Make taken!?"
             await operator.press("n")
-            await operator.until(lambda: isinstance(operator.app.focused, Input))
-            assert operator.app.screen.query_one(Input).value == "taken"
+            await operator.until(lambda: operator.app.screen is form)
+            assert [text.value, size.value] == ["taken!", "big"]
+            assert operator.faults == ["", "", ""]
             await operator.press("escape")
             await operator.until(lambda: len(operator.app.screen_stack) == 1)
+            assert operator.notices == []
 
 
 class TestFilter:

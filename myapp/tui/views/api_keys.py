@@ -65,17 +65,31 @@ REVOKE = Action[ApiKey](
 
 async def read_form(values: Mapping[str, str]) -> NewApiKey:
     """The key that was asked for. Raises Invalid."""
-    asked = {
-        "name": values["name"],
-        "scopes": values["scopes"].replace(",", " ").split(),
-        "expires_at": expiry(values["days"]),
-    }
+    scopes = scopes_of(values)
+    asked: dict[str, object] = {"name": values["name"], "scopes": scopes}
+    faults: list[FieldError] = []
+    try:
+        asked["expires_at"] = expiry(values["expires_at"])
+    except Invalid as error:
+        faults += error.details
     try:
         new = NewApiKey.model_validate(asked, strict=False)  # of texts
     except ValidationError as error:
-        raise refusal(error, "Such a key cannot be made") from None
+        faults += (by_word(fault, scopes) for fault in refusal(error, "").details)
+    if faults:
+        raise Invalid("Such a key cannot be made", details=faults)
     await NEW_KEY_RULES.check(new)
     return new
+
+
+def scopes_of(values: Mapping[str, str]) -> list[str]:
+    return values["scopes"].replace(",", " ").split()
+
+
+def by_word(fault: FieldError, scopes: Sequence[str]) -> FieldError:
+    """The same, with the scope that it is about by its word: its place says nothing on a line."""
+    field, _, place = fault.field.partition(".")
+    return FieldError(field, f"{scopes[int(place)]}: {fault.message}") if place else fault
 
 
 def expiry(days: str) -> datetime | None:
@@ -83,12 +97,12 @@ def expiry(days: str) -> datetime | None:
     try:
         return datetime.now(UTC) + timedelta(days=int(days)) if days else None
     except (ValueError, OverflowError):
-        raise Invalid(details=[FieldError("days", "is no number of days")]) from None
+        raise Invalid(details=[FieldError("expires_at", "is no number of days")]) from None
 
 
 async def ask_to_create(_features: Features, values: Mapping[str, str]) -> str:
     new = await read_form(values)
-    days = values["days"]
+    days = values["expires_at"]
     end = f"expires in {count(int(days), 'day', 'days')}" if days else "never expires"
     return f"Create a key for {new.name}?\n\nWho has it may use {', '.join(new.scopes)}. It {end}."
 
@@ -104,7 +118,7 @@ CREATE = FormAction(
     fields=(
         Field(name="name", label="Name of the service", hint="such as billing"),
         Field(name="scopes", label=f"Scopes, of {', '.join(Scope)}", hint="metrics:read …"),
-        Field(name="days", label="Days until it expires", hint="never"),
+        Field(name="expires_at", label="Days until it expires", hint="never"),
     ),
     question=ask_to_create,
     call=create,

@@ -47,15 +47,19 @@ def same_recipient(told: Told) -> str | None:
 
 def event_of(values: Mapping[str, str]) -> NewEvent:
     """What was filled in. Raises Invalid."""
+    data, faults = {}, []
     try:
         data = json.loads(values["data"])
     except ValueError as error:
-        raise Invalid(details=[FieldError("data", f"is no JSON: {error}")]) from None
-    event = {"user_id": values["user_id"] or None, "type": values["type"], "data": data}
+        faults.append(FieldError("data", f"is no JSON: {error}"))
+    asked = {"user_id": values["user_id"] or None, "type": values["type"], "data": data}
     try:
-        return NewEvent.model_validate_json(json.dumps(event))
+        event = NewEvent.model_validate_json(json.dumps(asked))
     except ValidationError as error:
-        raise refusal(error, "The event is not valid") from None
+        faults += refusal(error, "").details
+    if faults:
+        raise Invalid("The event is not valid", details=faults)
+    return event
 
 
 async def ask_to_send(features: Features, values: Mapping[str, str]) -> str:
