@@ -9,11 +9,12 @@ from textual import on
 from textual.app import App, ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
-from textual.widgets import ContentSwitcher, Footer, Input, Static, Tab, Tabs
+from textual.widgets import ContentSwitcher, Input, Static, Tab, Tabs
 
 from myapp.errors import AppError, Unavailable
 from myapp.tui.desk import Desk
 from myapp.tui.dialogs import Help
+from myapp.tui.footer import KeyFooter
 from myapp.tui.themes import SIXTEEN
 from myapp.tui.view import Place, View
 from myapp.tui.views.api_keys import ApiKeysView
@@ -84,7 +85,7 @@ class Dashboard(App[None]):
         )
         yield Static(id="banner", markup=False)
         yield ContentSwitcher(id="pages")
-        yield Footer(show_command_palette=False, compact=True)
+        yield KeyFooter()
 
     async def on_mount(self) -> None:
         self.query_one("#views", Tabs).can_focus = False

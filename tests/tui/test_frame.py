@@ -6,11 +6,14 @@ import pytest
 from textual.command import CommandPalette
 from textual.events import Key
 from textual.widgets import Input
+from textual.widgets._footer import FooterKey
 
 from myapp.tui.app import VIEWS
 from myapp.tui.dialogs import Help
 from myapp.tui.tile import Tile
 from myapp.tui.view import View
+from myapp.tui.views.audit import AuditView
+from myapp.tui.views.jobs import JobsView
 from tests.tui.conftest import LISTS, Operator, Sit, drawn
 
 VIEW_NAMES = [view.NAME for view in VIEWS]
@@ -145,3 +148,16 @@ class TestKeys:
         async with sit() as operator:
             await operator.filter("34")
             await operator.until(lambda: operator.status == "0 jobs · filter: 34")
+
+
+class TestFooter:
+    async def test_is_made_anew_only_for_other_keys(self, sit: Sit) -> None:
+        async with sit() as operator:
+            await go(operator, AuditView)
+            await operator.until(partial(is_drawn, operator, "/ Filter"))
+            keys = list(operator.app.query(FooterKey))
+            await operator.press("j", "k", "r", "y", "asterisk", "space", "escape")
+            assert list(operator.app.query(FooterKey)) == keys
+            await go(operator, JobsView)
+            await operator.until(partial(is_drawn, operator, "p Pause queue"))
+            assert list(operator.app.query(FooterKey)) != keys
