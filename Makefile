@@ -8,6 +8,9 @@ PEERS := .venv/.peers
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 TEST_WORKERS ?= 4
 
+# The tests start the program some hundred times: it is compiled once, whatever the shell says.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
 
 .PHONY: help
