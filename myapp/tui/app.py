@@ -1,6 +1,7 @@
 """The frame: tabs, header, banner, footer, and the way from view to view and back."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import ClassVar
@@ -40,6 +41,14 @@ VIEWS: Sequence[type[View]] = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A step of the way: where it was made, and how the view was that a link led into."""
+
+    back: Place
+    before: Place | None = None
+
+
 class Dashboard(App[None]):
     """The whole of it, over a desk."""
 
@@ -47,7 +56,7 @@ class Dashboard(App[None]):
     CSS_PATH: ClassVar[str] = str(Path(__file__).with_name("app.tcss"))
     ENABLE_COMMAND_PALETTE = True
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "back", "Back", show=False),
+        Binding("escape", "back", "Close, unmark, clear the filter, or go back", show=False),
         Binding("r", "refresh_view", "Refresh", show=False),
         Binding("t", "change_theme", "Theme", show=False),
         Binding("colon", "command_palette", "Commands", key_display=":"),
@@ -64,7 +73,7 @@ class Dashboard(App[None]):
         self.desk = desk
         self._views = {view.NAME: view for view in views}
         self._first = first or views[0]
-        self._trail: list[Place] = []
+        self._trail: list[Step] = []
         self._view: View | None = None
         self._naming = False  # what is away, which takes its time
         self._failing: set[View] = set()
@@ -98,14 +107,19 @@ class Dashboard(App[None]):
         return self._view
 
     async def show(self, view: str, filter: str = "") -> None:  # noqa: A002  # what it is
-        """Goes to a view; Esc comes back to where this was asked for."""
+        """Goes to a view; Esc comes back to where this was asked for, and leaves it as it was."""
         if view not in self._views:
             self.notify(f"There is no view of {view}", severity="warning", markup=False)
             return
-        place = Place(view, filter)
+        place = Place(view, filter, led_to=filter)
         if place != self.view.where():
-            self._trail.append(self.view.where())
+            self._trail.append(Step(self.view.where(), self._place_of(view)))
             await self.go_to(place)
+
+    def _place_of(self, view: str) -> Place:
+        """What is shown there, or would be."""
+        pages = self.screen_stack[0].query(f"#pages > #{view}")
+        return pages.first(View).where() if pages else Place(view)
 
     async def go_to(self, place: Place) -> None:
         base = self.screen_stack[0]
@@ -131,13 +145,16 @@ class Dashboard(App[None]):
     async def action_show(self, view: str) -> None:
         """To a view as it was left."""
         if view != self.view.NAME:
-            self._trail.append(self.view.where())
-            pages = self.screen_stack[0].query(f"#pages > #{view}")
-            await self.go_to(pages.first(View).where() if pages else Place(view))
+            self._trail.append(Step(self.view.where()))
+            await self.go_to(self._place_of(view))
 
     async def action_back(self) -> None:
-        if not self.view.step_back() and self._trail:
-            await self.go_to(self._trail.pop())
+        if self.view.step_back() or not self._trail:
+            return
+        step = self._trail.pop()
+        if step.before:
+            self.view.go_to(step.before)
+        await self.go_to(step.back)
 
     def action_refresh_view(self) -> None:
         self.view.wake()

@@ -60,6 +60,7 @@ class TableView(View, Generic[Row]):
     def __init__(self, desk: Desk) -> None:
         super().__init__(desk)
         self.filter = Filter()
+        self._led_to = Filter()
         self.selection: Selection[Row] = Selection()
         self.opened: Detail[Row] | None = None
         self._opening: str | None = None
@@ -334,11 +335,14 @@ class TableView(View, Generic[Row]):
         self.screen.set_focus(self._pane if self._opening else self.table)
 
     def where(self) -> Place:
-        return Place(self.NAME, str(self.filter), self.table.cursor, self._opening)
+        return Place(
+            self.NAME, str(self.filter), self.table.cursor, self._opening, str(self._led_to)
+        )
 
     def go_to(self, place: Place) -> None:
         if self._opening and self._opening != place.opened:
             self._close()
+        self._led_to = Filter.parse(place.led_to, self.FIELDS)
         if str(self.filter) != place.filter:
             self.set_filter(Filter.parse(place.filter, self.FIELDS))
             self.table.place(total=place.cursor + 1, cursor=place.cursor)
@@ -352,6 +356,8 @@ class TableView(View, Generic[Row]):
             self._close()
         elif self.selection:
             self._unmark()
+        elif self.filter != self._led_to:
+            self.set_filter(self._led_to)
         else:
             return False
         return True

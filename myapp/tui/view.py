@@ -22,12 +22,16 @@ from myapp.until import end
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where somebody was: a view, its filter, the cursor, and the key of what was open there."""
+    """Where somebody was: a view, its filter, the cursor, and the key of what was open there.
+
+    `led_to` is the filter that a link brought, to which Esc goes back from any other.
+    """
 
     view: str
     filter: str = ""
     cursor: int = 0
     opened: str | None = None
+    led_to: str = ""
 
 
 class View(Vertical):

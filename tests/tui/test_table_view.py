@@ -169,6 +169,11 @@ def is_at(operator: Operator, row: str) -> bool:
     return view_of(operator).current == row
 
 
+def says(operator: Operator, words: str) -> bool:
+    """Whether this is the view and its status."""
+    return f"{operator.app.view.NAME} {operator.status}" == words
+
+
 async def refresh(operator: Operator, source: Source) -> None:
     """Reads anew, and waits until that is done."""
     seen = len(source.pages)
@@ -361,6 +366,37 @@ class TestWays:
             assert operator.status == "name a"
             await operator.press("escape")
             await operator.until(lambda: operator.status == "3 names")
+
+    async def test_escape_gives_a_view_back_what_it_showed_before_a_link_led_there(self) -> None:
+        async with sit("ab", "ac", "b") as (operator, _):
+            await operator.press("2")
+            await operator.until(lambda: operator.app.view.NAME == "others")
+            await operator.filter("a")
+            await operator.until(lambda: operator.status == "2 names · filter: a")
+            await operator.press("j", "1")
+            await operator.until(lambda: operator.app.view.NAME == "names")
+            await operator.press("G", "o")
+            await operator.until(lambda: operator.status == "2 names · filter: b")
+            await operator.press("escape")
+            await operator.until(lambda: operator.app.view.NAME == "names")
+            await operator.press("2")
+            await operator.until(lambda: operator.status == "2 names · filter: a")
+            await operator.until(partial(is_at, operator, "ac"))
+
+    async def test_escape_clears_what_was_filtered_by_before_it_goes_back(self) -> None:
+        async with sit("ab", "abc", "b") as (operator, _):
+            await operator.filter("a")
+            await operator.until(lambda: operator.status == "2 names · filter: a")
+            await operator.press("o")  # with a filter that nobody typed
+            await operator.until(lambda: operator.status == "2 names · filter: ab")
+            await operator.filter("c")
+            await operator.until(lambda: operator.status == "1 name · filter: c")
+            for shown in ("others 2 names · filter: ab", "names 2 names · filter: a"):
+                await operator.press("escape")
+                await operator.until(partial(says, operator, shown))
+            await operator.press("escape", "escape")
+            await operator.until(lambda: operator.status == "3 names")
+            assert operator.app.view.NAME == "names"
 
     async def test_keys_and_tabs_lead_to_views_as_they_were_left(self) -> None:
         async with sit("a", "b") as (operator, _):
