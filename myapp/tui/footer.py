@@ -7,8 +7,8 @@ from textual.widgets import Footer
 class KeyFooter(Footer):
     """Textual's, made anew only when other keys are to be shown.
 
-    Textual's own is made anew whenever a key might have come or gone, which is at nearly every one
-    that is pressed, and the whole screen is laid out again with it.
+    Textual's own is made anew whenever one might have come or gone, such as after each move of the
+    focus and each dialog, often several times; and the whole screen is laid out again with it.
     """
 
     def __init__(self) -> None:
