@@ -21,6 +21,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from myapp.enums import AuthProvider, Environment, PushService
 from myapp.errors import ConfigError as ConfigError
+from myapp.faults import faults
 
 ENV_FILE = ".env"
 SECRET_KEY_BYTES = 32
@@ -57,7 +58,10 @@ def split_commas(value: object) -> object:
 
 
 def parse_network(value: object) -> object:
-    return ip_network(value, strict=False) if isinstance(value, str) else value
+    try:
+        return ip_network(value, strict=False) if isinstance(value, str) else value
+    except ValueError:
+        raise ValueError("takes addresses and networks, such as 10.0.0.0/8") from None
 
 
 def check_origin(value: str) -> str:
@@ -305,8 +309,6 @@ def load_settings(**flags: Any) -> Settings:
 
 def explain(error: ValidationError) -> str:
     """The first fault as one line: the variable's name and what is wrong with it."""
-    fault = error.errors(include_url=False, include_input=False)[0]
-    message = fault["msg"].removeprefix("Value error, ")
-    if not fault["loc"]:
-        return message
-    return f"{str(fault['loc'][0]).upper()}: {message[0].lower()}{message[1:]}"
+    fault = faults(error)[0]
+    variable = fault.field.partition(".")[0].upper()
+    return f"{variable}: {fault.message}" if variable else fault.message

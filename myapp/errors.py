@@ -53,6 +53,14 @@ class AppError(Exception):
         self.retry_after = retry_after
         super().__init__(self.text)
 
+    @property
+    def sentence(self) -> str:
+        """All that it says in one line, for a person who sees no fields of an answer."""
+        faults = "; ".join(f"{each.field} {each.message}".lstrip() for each in self.details)
+        if not faults or self.text == self.message:
+            return faults or self.text
+        return f"{self.text}: {faults}"
+
 
 class Invalid(AppError):
     """The request is malformed or breaks a rule that `details` names by field."""

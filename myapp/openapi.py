@@ -186,7 +186,8 @@ def example_of_failure(status: str, schemas: dict[str, Any]) -> dict[str, Any]:
     kinds = {str(code): kind for kind, code in STATUS.items()}
     kind = kinds.get(status, AppError)
     example: dict[str, Any] = example_of(schemas["Failure"], schemas)
-    details = [{"field": "name", "message": "is too long"}] if kind is Invalid else []
+    fault = {"field": "name", "message": "has more than 255 characters"}
+    details = [fault] if kind is Invalid else []
     return {**example, "error": kind.message, "code": kind.code, "details": details}
 
 

@@ -4,8 +4,12 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from myapp.faults import Fits
+
 MAX_PAGE = 1_000_000_000  # its offset is still a number that every database takes
 MAX_PER_PAGE = 100
+# What is searched for has none of them, and PostgreSQL has no text with NUL.
+PRINTABLE = Fits(pattern=r"^[^\x00-\x1f\x7f]*$", otherwise="has control characters or line breaks")
 
 
 class PageQuery(BaseModel):

@@ -1,7 +1,8 @@
 """The validator chain: rules that are more than a type, composed, with errors by field.
 
-A validator looks at one whole object and reports what is wrong with it. A chain asks all of them,
-so that a caller learns of every fault at once:
+A validator looks at one whole object and reports what is wrong with it. There is one only once
+every field is what its type says: what pydantic finds comes first, and alone. A chain then asks all
+of its validators, so that a caller learns of every rule that is broken:
 
     PROFILE_RULES = ValidatorChain(name_is_printable, phone_is_e164)
     await PROFILE_RULES.check(changes)
@@ -15,6 +16,7 @@ from typing import Generic, TypeVar
 from pydantic import ValidationError
 
 from myapp.errors import FieldError, Invalid
+from myapp.faults import faults
 
 T = TypeVar("T", contravariant=True)
 
@@ -33,12 +35,12 @@ class ValidatorChain(Generic[T]):
 
     async def check(self, subject: T) -> None:
         """Raises Invalid with every fault that the validators found."""
-        faults: list[FieldError] = []
+        details: list[FieldError] = []
         for validator in self._validators:
             found = validator(subject)
-            faults += await found if inspect.isawaitable(found) else found
-        if faults:
-            raise Invalid(details=faults)
+            details += await found if inspect.isawaitable(found) else found
+        if details:
+            raise Invalid(details=details)
 
 
 def is_one_line(text: str) -> bool:
@@ -48,14 +50,4 @@ def is_one_line(text: str) -> bool:
 
 def refusal(error: ValidationError, message: str) -> Invalid:
     """What pydantic found, by field, without the values that were sent."""
-    faults = error.errors(include_url=False, include_context=False, include_input=False)
-    return Invalid(
-        message,
-        details=[
-            FieldError(
-                field=".".join(str(part) for part in fault["loc"]),
-                message=fault["msg"].removeprefix("Value error, "),
-            )
-            for fault in faults
-        ],
-    )
+    return Invalid(message, details=faults(error))

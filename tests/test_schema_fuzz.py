@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, Phase, given, seed
 from hypothesis import settings as hypothesis_settings
 from hypothesis.errors import Unsatisfiable
 from schemathesis import APIOperation, Case, GenerationMode
-from schemathesis.checks import not_a_server_error
+from schemathesis.checks import CheckContext, not_a_server_error
+from schemathesis.core.transport import Response
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
     response_schema_conformance,
@@ -20,11 +21,22 @@ from schemathesis.specs.openapi.checks import (
 
 from tests.support.program import environment, run_program, running_program
 
+
+def refusal_in_our_words(
+    _context: CheckContext, response: Response, _case: "Case[Any]"
+) -> bool | None:
+    """Pydantic's sentences begin with a capital; what reads after a field's name does not."""
+    for fault in response.json()["details"] if response.status_code == 400 else ():
+        assert fault["message"][0].islower(), fault
+    return None
+
+
 CHECKS = [
     not_a_server_error,
     status_code_conformance,
     content_type_conformance,
     response_schema_conformance,
+    refusal_in_our_words,
 ]
 EXAMPLES = 2  # of each operation, valid ones and then as many that are not
 ENDLESS = ("/events", "/admin/events")  # streams, which have tests of their own

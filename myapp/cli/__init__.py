@@ -96,15 +96,9 @@ def run_command_line(arguments: Sequence[str]) -> int:
     except ConfigError as error:
         return report(str(error), USAGE_STATUS)
     except AppError as error:
-        return report(sentence(error), FAILURE_STATUS)
+        return report(error.sentence, FAILURE_STATUS)
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED_STATUS
-
-
-def sentence(error: AppError) -> str:
-    """The error and what it says of each field, in one line."""
-    details = "; ".join(f"{fault.field} {fault.message}" for fault in error.details)
-    return f"{error.text}: {details}" if details else error.text
 
 
 def report(message: str, status: int) -> int:

@@ -12,7 +12,7 @@ import structlog
 from saq.job import Status
 from structlog.contextvars import bound_contextvars
 
-from myapp.errors import AppError, Invalid, NotFound
+from myapp.errors import Invalid, NotFound
 from myapp.queue.connection import RedisLink
 from myapp.queue.metrics import JobMetrics
 from myapp.queue.store import JobLost, JobStore, StoredJob
@@ -120,7 +120,7 @@ class Executor:
             task, handler = self._registry.find(job.function)
             payload = task.parse(job.payload)
         except (NotFound, Invalid) as error:
-            raise Unfit(describe(error)) from None
+            raise Unfit(error.sentence) from None
         log.info("job started", attempt=job.attempts)
         context = JobContext(
             key=job.key,
@@ -216,12 +216,6 @@ class Executor:
             log.warning("job was rescued meanwhile, its outcome here does not count")
         except TimeoutError:
             log.warning("job could not be reported, others will rescue it")
-
-
-def describe(error: AppError) -> str:
-    """What was wrong, field by field."""
-    details = "; ".join(f"{each.field}: {each.message}" for each in error.details)
-    return f"{error.text}: {details}" if details else error.text
 
 
 def one_line(error: BaseException) -> str:

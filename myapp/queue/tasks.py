@@ -13,7 +13,8 @@ from typing import Any, Generic, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from myapp.backoff import Backoff
-from myapp.errors import FieldError, Invalid, NotFound
+from myapp.errors import Invalid, NotFound
+from myapp.faults import faults
 from myapp.queue.schedule import check_schedule
 
 
@@ -68,15 +69,8 @@ class Task(Generic[PayloadT]):
             return self.payload.model_validate_json(payload)
         except ValidationError as error:
             raise Invalid(
-                f"The payload of {self.name} is not valid", details=faults(error)
+                f"The payload of {self.name} is not valid", details=faults(error, whole="payload")
             ) from None
-
-
-def faults(error: ValidationError) -> list[FieldError]:
-    return [
-        FieldError(".".join(map(str, fault["loc"])) or "payload", fault["msg"])
-        for fault in error.errors(include_url=False, include_input=False)
-    ]
 
 
 @dataclass(frozen=True, slots=True)

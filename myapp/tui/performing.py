@@ -12,7 +12,7 @@ from myapp.errors import AppError
 from myapp.tui.actions import Action, Bulk, FormAction, Secret
 from myapp.tui.desk import Desk
 from myapp.tui.dialogs import Confirm, Form, ShowSecret
-from myapp.tui.wording import count, explain, plain
+from myapp.tui.wording import count, plain
 from myapp.until import end
 
 COUNT_SECONDS = 1.0
@@ -159,7 +159,7 @@ class Performer:
         try:
             return await asked
         except AppError as error:
-            self._say(explain(error), "error")
+            self._say(error.sentence, "error")
             return None
 
     def _say(self, text: str, severity: Any = "information") -> None:

@@ -21,7 +21,7 @@ from myapp.tui.paged_table import PagedTable
 from myapp.tui.selection import Selection
 from myapp.tui.view import Place, View
 from myapp.tui.window import Found, RowWindow
-from myapp.tui.wording import Cell, bar, count, explain, plain
+from myapp.tui.wording import Cell, bar, count, plain
 
 Row = TypeVar("Row")
 
@@ -186,7 +186,7 @@ class TableView(View, Generic[Row]):
             parts.append("loading…")
         if typed := str(self.filter):
             parts.append(f"filter: {typed}")
-        parts += [str(self.selection), explain(self._fault) if self._fault else "", self._progress]
+        parts += [str(self.selection), self._fault.sentence if self._fault else "", self._progress]
         self._status.update(plain(" · ".join(filter(None, parts))))
 
     def show_progress(self, done: int, total: int) -> None:

@@ -10,8 +10,6 @@ from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
-from myapp.errors import AppError
-
 Cell = str | Text
 SYNTAX_THEME = "ansi_dark"  # the terminal's own 16 colours
 
@@ -65,12 +63,6 @@ def bar(done: int, total: int) -> str:
     """How far something has come."""
     full = done * BAR_CELLS // total
     return "█" * full + "░" * (BAR_CELLS - full)
-
-
-def explain(error: AppError) -> str:
-    """What is wrong, with each fault by its field."""
-    details = "; ".join(f"{fault.field} {fault.message}" for fault in error.details)
-    return f"{error.text}: {details}" if details else error.text
 
 
 def facts(rows: Iterable[tuple[str, Cell]]) -> RenderableType:

@@ -289,7 +289,7 @@ class TestFailure:
             key = await queue.enqueue(older, Nothing())
             job = await status(key, JobStatus.FAILED)
         assert [error.error for error in job.errors] == [
-            "Unfit: The payload of number:count is not valid: number: Field required"
+            "Unfit: The payload of number:count is not valid: number is required"
         ]
 
 

@@ -63,7 +63,8 @@ def written_out() -> Iterator[Found]:
             if f"re.{method}" == function and method in METHODS and isinstance(first, ast.Constant):
                 yield Found(f"{path}:{call.lineno}", re.compile(first.value), frozenset({method}))
             for keyword in call.keywords:
-                if keyword.arg == "pattern":
+                # An attribute hands on what another call was given.
+                if keyword.arg == "pattern" and not isinstance(keyword.value, ast.Attribute):
                     pattern = re.compile(value_of(keyword.value, path))
                     yield Found(f"{path}:{call.lineno}", pattern, frozenset({"search"}))
 

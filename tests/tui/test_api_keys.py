@@ -184,9 +184,9 @@ class TestCreate:
             await operator.press("n")
             for values, place, said in (
                 (("", scope, ""), 0, "is empty"),
-                (("billing", "", ""), 1, ""),
+                (("billing", "", ""), 1, "is empty"),
                 (("x" * 256, scope, ""), 0, "has more than 255 characters"),
-                (("billing", f"{scope} all", ""), 1, "all: "),
+                (("billing", f"{scope} all", ""), 1, "all: is none of notifications:send"),
                 (("billing", scope, "soon"), 2, "is no number of days"),
                 (("billing", scope, "0"), 2, "is over"),
                 (("billing", scope, "9" * 9), 2, "is no number of days"),

@@ -287,12 +287,12 @@ class TestSending:
     @pytest.mark.parametrize(
         ("values", "place", "said"),
         [
-            (("me", "a", "{}"), 0, ""),
+            (("me", "a", "{}"), 0, "is no UUID"),
             (("0198c5a0-7d0e-7c3a-9a53-5b1d2f6c8e01", "a", "{}"), -1, "There is no such user"),
-            (("", "A b", "{}"), 1, ""),
+            (("", "A b", "{}"), 1, "is not 1 to 64 of a-z"),
             (("", "resync", "{}"), 1, "is sent by the system alone"),
             (("", "a", "{"), 2, "is no JSON: Expecting property name"),
-            (("", "a", "[]"), 2, ""),
+            (("", "a", "[]"), 2, "is no object"),
             (("", "a", '{"n": NaN}'), 2, "has a number that JSON does not know"),
         ],
     )

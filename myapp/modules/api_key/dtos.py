@@ -8,7 +8,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from myapp.database.api_key import NAME_CHARACTERS, ApiKey, Scope
 from myapp.identity.key_format import PREFIX
-from myapp.paging import PageQuery
+from myapp.paging import PRINTABLE, PageQuery
 
 DAY = 86_400
 DEFAULT_OVERLAP = 600
@@ -73,9 +73,9 @@ class ApiKeyQuery(PageQuery):
                 " key begins."
             ),
             max_length=NAME_CHARACTERS,
-            pattern=r"^[^\x00-\x1f\x7f]*$",
             examples=["billing"],
         ),
+        PRINTABLE,
     ] = ""
 
 

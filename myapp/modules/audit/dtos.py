@@ -13,22 +13,21 @@ from myapp.database.audit import (
     ActorType,
     AuditRecord,
 )
-from myapp.paging import PageQuery
+from myapp.paging import PRINTABLE, PageQuery
 
 EXAMPLE_ID = "0198c5a0-7d0e-7c3a-9a53-5b1d2f6c8e01"
 EXAMPLE_REQUEST = "b1c5d2f04a9e4c6f8a7b3d1e5f902c64"
-PRINTABLE = r"^[^\x00-\x1f\x7f]*$"
 
 
 class AuditQuery(PageQuery):
     """Which records."""
 
-    actor_id: Annotated[str | None, Field(max_length=ACTOR_CHARACTERS, pattern=PRINTABLE)] = None
+    actor_id: Annotated[str, Field(max_length=ACTOR_CHARACTERS), PRINTABLE] | None = None
     action: Annotated[
-        str | None,
-        Field(max_length=ACTION_CHARACTERS, pattern=PRINTABLE, examples=["user.suspended"]),
+        Annotated[str, Field(max_length=ACTION_CHARACTERS), PRINTABLE] | None,
+        Field(examples=["user.suspended"]),
     ] = None
-    target_id: Annotated[str | None, Field(max_length=TARGET_CHARACTERS, pattern=PRINTABLE)] = None
+    target_id: Annotated[str, Field(max_length=TARGET_CHARACTERS), PRINTABLE] | None = None
 
 
 class AuditRecordResponse(BaseModel):

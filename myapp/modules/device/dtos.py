@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from myapp.database.device import Device, DevicePlatform
+from myapp.faults import Fits
 
 TOKEN_CHARACTERS = 4096
 
@@ -22,9 +23,9 @@ class NewDevice(BaseModel):
         Field(
             min_length=1,
             max_length=TOKEN_CHARACTERS,
-            pattern=r"^[!-~]+$",
             examples=["fGx2bQ:APA91bH-what-the-push-service-gave"],
         ),
+        Fits(pattern=r"^[!-~]+$", otherwise="has spaces or other than printable ASCII"),
     ]
     platform: DevicePlatform
 

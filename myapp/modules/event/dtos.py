@@ -5,6 +5,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from myapp.faults import Fits
+
 
 class TicketResponse(BaseModel):
     """What opens one stream, once: `GET /events?ticket=`."""
@@ -44,7 +46,11 @@ class NewEvent(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     user_id: Annotated[UUID | None, Field(description="Everybody, if left out.")] = None
-    type: Annotated[str, Field(pattern=r"^[a-z0-9._:-]{1,64}$", examples=["order.shipped"])]
+    type: Annotated[
+        str,
+        Field(examples=["order.shipped"]),
+        Fits(pattern=r"^[a-z0-9._:-]{1,64}$", otherwise="is not 1 to 64 of a-z, 0-9 and . _ : -"),
+    ]
     data: Annotated[dict[str, Any], Field(examples=[{"order": 42}])]
 
 

@@ -74,7 +74,10 @@ async def signed_url(file: File, storage: Storage) -> str | None:
 
 def lower_content_type(value: str) -> str:
     """Raises ValueError, which says what is wrong with it."""
-    return check_content_type(value.strip().lower())
+    try:
+        return check_content_type(value.strip().lower())
+    except ValueError:
+        raise ValueError("is no content type, such as application/pdf") from None
 
 
 class NewUpload(BaseModel):

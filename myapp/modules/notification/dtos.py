@@ -75,7 +75,7 @@ class NewNotification(BaseModel):
     def check_addressees(self) -> Self:
         given = [each for each in (self.user_id, self.user_ids, self.all) if each is not None]
         if len(given) != 1:
-            raise ValueError("give exactly one of user_id, user_ids and all")
+            raise ValueError("takes exactly one of user_id, user_ids and all")
         return self
 
     @property

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchem
 
 from myapp.database.user import EMAIL_CHARACTERS, User
 from myapp.enums import UserRole, UserStatus
-from myapp.paging import PageQuery
+from myapp.paging import PRINTABLE, PageQuery
 from myapp.storage.base import Storage
 
 SETTABLE = (UserStatus.ACTIVE, UserStatus.SUSPENDED)
@@ -78,7 +78,7 @@ def without_default(schema: dict[str, Any]) -> None:
 def check_settable(status: UserStatus) -> UserStatus:
     """An account is deleted and restored by requests of their own."""
     if status not in SETTABLE:
-        raise ValueError(f"Input should be {' or '.join(map(repr, map(str, SETTABLE)))}")
+        raise ValueError(f"is none of {', '.join(SETTABLE)}")
     return status
 
 
@@ -101,8 +101,8 @@ class UserQuery(PageQuery):
         Field(
             description="A part of the email or the name, in any case, or an id.",
             max_length=EMAIL_CHARACTERS,
-            pattern=r"^[^\x00-\x1f\x7f]*$",
         ),
+        PRINTABLE,
     ] = ""
     status: UserStatus | None = None
     role: UserRole | None = None

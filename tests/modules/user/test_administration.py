@@ -111,7 +111,7 @@ class TestChange:
         body = {"status": "deleted"}
         answer = await client.patch(path_of(eve), headers=root.headers, json=body)
         assert [fault["message"] for fault in answer.json()["details"]] == [
-            "Input should be 'active' or 'suspended'"
+            "is none of active, suspended"
         ]
 
     async def test_is_refused_for_a_deleted_user(
