@@ -152,9 +152,9 @@ async def read_body(model: type[M]) -> M:
 
 def read_query(model: type[M]) -> M:
     """The query string as a `model`. A parameter that is given twice is refused."""
-    for name, values in request.args.lists():
-        if len(values) > 1:
-            raise Invalid(details=[FieldError(name, "is given more than once")])
+    repeated = [name for name, values in request.args.lists() if len(values) > 1]
+    if repeated:
+        raise Invalid(details=[FieldError(name, "is given more than once") for name in repeated])
     try:
         return model.model_validate_strings(request.args.to_dict())
     except ValidationError as error:

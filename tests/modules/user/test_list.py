@@ -172,6 +172,13 @@ class TestPaging:
         assert (answer.status_code, answer.json()["code"]) == (400, "invalid_request")
         assert answer.json()["details"]
 
+    async def test_all_that_is_given_twice_is_named(
+        self, client: AsyncClient, root: Person
+    ) -> None:
+        query = "page=1&page=2&role=user&sort=name&sort=name"
+        answer = await client.get(f"/admin/users?{query}", headers=root.headers)
+        assert [fault["field"] for fault in answer.json()["details"]] == ["page", "sort"]
+
     @pytest.mark.parametrize("query", ["q=%FF%FE", "q=%F0%9F%A6%8A", "q=%ED%A0%80", "q=NULL"])
     async def test_odd_bytes_find_nobody(
         self, client: AsyncClient, root: Person, query: str

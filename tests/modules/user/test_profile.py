@@ -1,5 +1,6 @@
 """/auth/me and /users/{id}."""
 
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -78,9 +79,20 @@ class TestChangeMe:
         assert answer.status_code == 400
         assert [fault["field"] for fault in answer.json()["details"]] == ["phone"]
 
-    async def test_names_every_fault_at_once(self, client: AsyncClient, ada: Headers) -> None:
-        answer = await client.put("/auth/me", headers=ada, json={"name": "", "phone": "x"})
-        assert {fault["field"] for fault in answer.json()["details"]} == {"name", "phone"}
+    @pytest.mark.parametrize(
+        ("body", "named"),
+        [
+            ({"name": "", "phone": "x"}, {"name", "phone"}),
+            ({"name": 1, "role": "admin", "id": 1}, {"name", "role", "id"}),
+            ({"name": "", "phone": "x", "role": "admin"}, {"role"}),  # rules are asked afterwards
+        ],
+        ids=["rules", "fields", "both"],
+    )
+    async def test_names_every_fault_of_a_kind_at_once(
+        self, client: AsyncClient, ada: Headers, body: Any, named: set[str]
+    ) -> None:
+        answer = await client.put("/auth/me", headers=ada, json=body)
+        assert {fault["field"] for fault in answer.json()["details"]} == named
 
     @pytest.mark.parametrize("field", ["role", "status", "email", "id", "deleted_at"])
     async def test_refuses_fields_that_are_not_the_users_to_change(
