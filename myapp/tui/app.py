@@ -165,7 +165,7 @@ class Dashboard(App[None]):
             self.screen.active_bindings.values(),
             key=lambda binding: not isinstance(binding.node, View),
         )
-        self.push_screen(Help(self.view.TITLE, self.view.NOTES, active))
+        self.push_screen(Help(self.view.TITLE, self.view.notes(), active))
 
     @on(Tabs.TabActivated, "#views")
     async def _show_tab(self, event: Tabs.TabActivated) -> None:
@@ -207,12 +207,13 @@ class Dashboard(App[None]):
         banner.set_class(bool(words), "-shown")
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        """Every view and every action; those of another view lead to it first."""
+        """Every view and every action that is offered; those of another view lead to it first."""
+        readonly = self.desk.readonly
         for name, view in self._views.items():
             go = partial(self.action_show, name)
             yield SystemCommand(f"Go to {view.TITLE}", f"Key {view.KEY}", go)
             for binding in view.BINDINGS:
-                if isinstance(binding, Binding) and binding.description:
+                if isinstance(binding, Binding) and view.offers(binding.action, readonly=readonly):
                     words = f"{view.TITLE}: {binding.description}"
                     act = partial(self.act_in, name, binding.action)
                     yield SystemCommand(words, f"Key {binding.key}", act)

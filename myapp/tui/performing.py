@@ -17,6 +17,7 @@ from myapp.until import end
 
 COUNT_SECONDS = 1.0
 FAULTS_SHOWN = 3
+READ_ONLY = "Nothing can be changed: the dashboard runs with --readonly"
 
 T = TypeVar("T")
 Progress = Callable[[int, int], None]
@@ -148,7 +149,7 @@ class Performer:
 
     def _may_act(self) -> bool:
         if self._desk.readonly:
-            self._say("Nothing can be changed: the dashboard runs with --readonly", "warning")
+            self._say(READ_ONLY, "warning")
         return not self._desk.readonly
 
     async def _ask(self, question: str, verb: str) -> bool:

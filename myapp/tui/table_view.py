@@ -18,12 +18,15 @@ from myapp.tui.columns import Column
 from myapp.tui.desk import Desk
 from myapp.tui.filters import Filter
 from myapp.tui.paged_table import PagedTable
+from myapp.tui.performing import READ_ONLY
 from myapp.tui.selection import Selection
 from myapp.tui.view import Place, View
 from myapp.tui.window import Found, RowWindow
 from myapp.tui.wording import Cell, bar, count, plain
 
 Row = TypeVar("Row")
+
+MARK, MARK_ALL = "mark", "mark_all"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +51,13 @@ class TableView(View, Generic[Row]):
 
     COLUMNS: ClassVar[Sequence[Column]]
     FIELDS: ClassVar[Sequence[str]] = ()
+    CHANGING: ClassVar[Sequence[str]] = (*View.CHANGING, MARK, MARK_ALL)
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "open", "Open"),
         # Before anything else: what is typed next must not be taken for the keys of actions.
         Binding("slash", "filter", "Filter", key_display="/", priority=True),
-        Binding("space", "mark", "Mark", show=False),
-        Binding("asterisk", "mark_all", "Mark all that match", key_display="*", show=False),
+        Binding("space", MARK, "Mark", show=False),
+        Binding("asterisk", MARK_ALL, "Mark all that match", key_display="*", show=False),
         Binding("y", "copy", "Copy", show=False),
     ]
 
@@ -241,7 +245,7 @@ class TableView(View, Generic[Row]):
         self._freshness.wake()
 
     def action_mark(self) -> None:
-        if (row := self.current) is None or self.opened:
+        if not self._is_of_use(MARK) or (row := self.current) is None or self.opened:
             return
         self.selection.turn(self.key_of(row), row)
         self.table.action_move(1)
@@ -250,9 +254,20 @@ class TableView(View, Generic[Row]):
 
     def action_mark_all(self) -> None:
         """All that match, also those that nobody has seen: an action then counts them first."""
+        if not self._is_of_use(MARK_ALL):
+            return
         self.selection.turn_all()
         self.table.refresh()
         self.show_status()
+
+    def _is_of_use(self, mark: str) -> bool:
+        """Whether there is an action for what is marked so; otherwise it is said."""
+        if self.offers(mark, readonly=self.desk.readonly):
+            return True
+        those = self.NOUN[1] if mark == MARK else f"all {self.NOUN[1]} at once"
+        is_forbidden = self.offers(mark, readonly=False)
+        self.notify(READ_ONLY if is_forbidden else f"No action is for {those}", severity="warning")
+        return False
 
     def action_copy(self) -> None:
         if self.current is not None:
@@ -295,6 +310,15 @@ class TableView(View, Generic[Row]):
             self.notify(f"{link.name}: there is none for this {self.NOUN[0]}", markup=False)
         else:
             self.post_message(self.Jumped(link.view, wanted))
+
+    @classmethod
+    def offers(cls, action: str, *, readonly: bool) -> bool:
+        """Marks only where an action has use for them."""
+        if action == MARK and not cls.ACTIONS:
+            return False
+        if action == MARK_ALL and not any(each.bulk for each in cls.ACTIONS):
+            return False
+        return super().offers(action, readonly=readonly)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """A filter that is being typed may have a slash in it."""

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from textual import on
@@ -16,7 +16,7 @@ from myapp.errors import AppError
 from myapp.tui.actions import Action, FormAction, Link
 from myapp.tui.desk import Desk
 from myapp.tui.freshness import Freshness
-from myapp.tui.performing import Performer
+from myapp.tui.performing import READ_ONLY, Performer
 from myapp.until import end
 
 
@@ -38,8 +38,9 @@ class View(Vertical):
     """A page of the dashboard, or a part of one.
 
     Subclasses set the names and say in `refresh_view` what is read anew. FORMS are actions that
-    need no row. `NOTES` is a sentence or two for the view's help. A view that KEEPS_UP is refreshed
-    also while nobody sees it.
+    need no row. `NOTES` is a sentence or two for the view's help, and `ACTION_NOTES` goes on about
+    its actions. CHANGING are the names of Textual's actions that change something, or are of use
+    for that alone. A view that KEEPS_UP is refreshed also while nobody sees it.
     """
 
     NAME: ClassVar[str]
@@ -47,6 +48,8 @@ class View(Vertical):
     KEY: ClassVar[str] = ""
     NOUN: ClassVar[tuple[str, str]] = ("row", "rows")
     NOTES: ClassVar[str] = ""
+    ACTION_NOTES: ClassVar[str] = ""
+    CHANGING: ClassVar[Sequence[str]] = ("perform", "fill_in")
     ACTIONS: ClassVar[Sequence[Action[Any]]] = ()
     FORMS: ClassVar[Sequence[FormAction]] = ()
     LINKS: ClassVar[Sequence[Link[Any]]] = ()
@@ -78,6 +81,7 @@ class View(Vertical):
     def __init__(self, desk: Desk) -> None:
         super().__init__(id=self.NAME)
         self.desk = desk
+        self._hide_keys()
         self._refreshing: asyncio.Task[Any] | None = None
         self._freshness = Freshness(
             self.refresh_view,
@@ -85,6 +89,22 @@ class View(Vertical):
             wanted=lambda: self.KEEPS_UP or self.is_seen(),
             report=self.report,
         )
+
+    @classmethod
+    def offers(cls, action: str, *, readonly: bool) -> bool:
+        """Whether footer, help and palette name this action of Textual's."""
+        return not (readonly and action.partition("(")[0] in cls.CHANGING)
+
+    def _hide_keys(self) -> None:
+        """Those that are not offered keep working: who presses them is told why nothing happens."""
+        keys = self._bindings.key_to_bindings
+        for key, bindings in keys.items():
+            keys[key] = [
+                binding
+                if self.offers(binding.action, readonly=self.desk.readonly)
+                else replace(binding, show=False, description="")
+                for binding in bindings
+            ]
 
     def on_mount(self) -> None:
         self.run_worker(self._keep_fresh(), group="refresh", exclusive=True)
@@ -120,6 +140,11 @@ class View(Vertical):
     @property
     def performer(self) -> Performer:
         return Performer(self.app, self.desk, noun=self.NOUN, progress=self.show_progress)
+
+    def notes(self) -> str:
+        """What the help says before the keys."""
+        more = f"{READ_ONLY}." if self.desk.readonly else self.ACTION_NOTES
+        return f"{self.NOTES} {more}".strip()
 
     def show_progress(self, done: int, total: int) -> None:
         """How far an action has come; both are equal at its end."""

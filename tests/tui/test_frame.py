@@ -49,6 +49,11 @@ def verbs_of(view: type[View]) -> list[str]:
     return [action.verb for action in view.ACTIONS] + [form.verb for form in view.FORMS]
 
 
+def offered(operator: Operator) -> set[str]:
+    """The words of the keys that do something in the view."""
+    return {each.binding.description for each in operator.app.screen.active_bindings.values()}
+
+
 async def go(operator: Operator, view: type[View]) -> None:
     await operator.press(view.KEY)
     await operator.until(partial(shows, operator, view.NAME))
@@ -110,12 +115,48 @@ class TestHelp:
             await operator.until(lambda: isinstance(operator.app.screen, Help))
             await operator.until(partial(is_drawn, operator, view.TITLE))
             assert is_drawn(operator, view.NOTES)
+            assert is_drawn(operator, view.ACTION_NOTES)
             for verb in verbs_of(view):
                 assert is_drawn(operator, verb)
             for link in view.LINKS:
                 assert is_drawn(operator, f"{link.key} {link.name}")
             await operator.press("escape")
             await operator.until(lambda: len(operator.app.screen_stack) == 1)
+
+
+class TestOffers:
+    """What footer and help have is what Textual calls active, and has words for."""
+
+    async def test_marks_where_an_action_has_use_for_them(self, sit: Sit) -> None:
+        async with sit() as operator:
+            for view in LISTS:
+                await go(operator, view)
+                await operator.until(lambda: operator.status)
+                named = offered(operator)
+                assert ("Mark" in named) == bool(view.ACTIONS)
+                await operator.press("space")  # says so, where it is of no use
+                said = [] if view.ACTIONS else [f"No action is for {view.NOUN[1]}"]
+                await operator.until(partial(operator.has_notices, len(said)))
+                assert operator.notices == said
+                operator.notices.clear()
+                assert ("Mark all that match" in named) == (view.NAME == "jobs")
+
+    async def test_nothing_that_changes_something_while_reading_only(self, sit: Sit) -> None:
+        async with sit(views=VIEWS, readonly=True) as operator:
+            screen = operator.app.screen
+            titles = {command.title for command in operator.app.get_system_commands(screen)}
+            for view in VIEWS:
+                await go(operator, view)
+                await operator.until(lambda: operator.status)
+                named = offered(operator)
+                assert {"Commands", "Help"} <= named
+                assert {link.name for link in view.LINKS} <= named
+                verbs = {*verbs_of(view), "Mark", "Mark all that match", "Pause queue"}
+                words = {word for name in named for word in name.split(" / ")}
+                assert not verbs & words - {"Pause"}  # the view of events
+                assert not {f"{view.TITLE}: {verb}" for verb in verbs} & titles
+            await operator.press("question_mark")
+            await operator.until(partial(is_drawn, operator, "the dashboard runs with --readonly."))
 
 
 class TestSizes:

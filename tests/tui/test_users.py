@@ -275,9 +275,10 @@ class TestActions:
     async def test_are_not_for_all_that_match(self, sit: Sit) -> None:
         async with sit() as operator:
             await come(operator)
-            await operator.press("asterisk", "D")
+            await operator.press("asterisk")
             await operator.until(lambda: operator.notices)
-            assert operator.notices == ["Delete is for single users only"]
+            assert operator.notices == ["No action is for all users at once"]
+            assert not view_of(operator).selection
 
     async def test_are_forbidden_while_reading_only(
         self, sit: Sit, people: dict[str, User]

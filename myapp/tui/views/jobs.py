@@ -90,9 +90,13 @@ class JobsView(TableView[JobRecord]):
     NOUN = ("job", "jobs")
     NOTES = (
         "/ takes queue:NAME, task:NAME, status:NAME and a text: a job's key, a task or a request's"
-        " id, or any text in the newest 1,000. R, x and D are for the job under the cursor, for"
-        " the marked ones (Space), or for all that match (*)."
+        " id, or any text in the newest 1,000."
     )
+    ACTION_NOTES = (
+        "R, x and D are for the job under the cursor, for the marked ones (Space), or for all that"
+        " match (*)."
+    )
+    CHANGING = (*TableView.CHANGING, "pause_queue")
     FIELDS = ("queue", "task", "status")
     COLUMNS = (
         Column("Status", 9),

@@ -98,8 +98,9 @@ class UsersView(TableView[User]):
         "/ takes status:NAME, role:NAME, sort:created_at, sort:email or sort:name, with a - before"
         " the column for the other way round, and a text: a part of the email or the name, or an"
         " id. Deleted users are found by status:deleted or their id. A dim email is not verified:"
-        " anybody can have claimed it. A makes somebody an administrator, or a user again."
+        " anybody can have claimed it."
     )
+    ACTION_NOTES = "A makes somebody an administrator, or a user again."
     FIELDS = ("status", "role", "sort")
     COLUMNS = (
         Column("Email"),
