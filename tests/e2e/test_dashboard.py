@@ -1,4 +1,4 @@
-"""`myapp tui` beside a program at work, over an outage of Redis."""
+"""`myapp tui` beside a program at work: over an outage of Redis, and in tmux."""
 
 import sys
 from collections.abc import Iterator
@@ -11,6 +11,7 @@ from tests.e2e.conftest import Start
 from tests.support.outside import Outside, wait_until
 from tests.support.program import START_SECONDS
 from tests.support.terminal import LEFT, on_a_terminal
+from tests.support.tmux import in_tmux
 from tests.support.valkey import Valkey
 
 AWAY = "Redis does not answer"
@@ -64,3 +65,37 @@ def test_it_goes_on_by_itself_and_leaves_the_terminal_as_it_was(
         terminal.until(lambda text: LEFT in text)
         assert terminal.process.wait(START_SECONDS) == 0
         assert terminal.modes == modes
+
+
+def test_in_tmux_it_takes_keys_fits_every_size_and_gives_the_screen_back(
+    outside: Outside, env: dict[str, str], tmp_path: Path
+) -> None:
+    ada = outside.person()
+    with in_tmux(env=env, cwd=tmp_path) as window:
+        window.type(f"echo before; {sys.executable} -m myapp tui; echo ended $?")
+        window.press("Enter")
+        assert "before" not in window.until("Outbox lag", "Quit")
+        window.press("5")
+        window.until("Email", "Role")
+        window.type(f"/{ada.email}")
+        window.press("Enter")
+        window.until("1 user · filter", "active")
+        window.press("Enter")
+        window.until("0 devices", ada.id)
+        window.press("Escape")
+        window.until("1 user · filter")
+        window.type("s")
+        window.until(f"Suspend user {ada.email}?")
+        window.type("y")
+        window.until("1 user", " suspended ")
+        assert "\x1b[" in window.screen("-e")  # in colours
+
+        window.resize(120, 40)
+        lines = window.until(ada.id).splitlines()  # a column that there was no room for
+        assert "Quit" in lines[39]
+        window.resize(60, 15)
+        lines = window.until("1 user", " suspended ").splitlines()
+        assert len(lines) == 15
+
+        window.type("q")
+        assert "Email" not in window.until("before", "ended 0")

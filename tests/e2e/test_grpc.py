@@ -1,9 +1,14 @@
-"""The account service of the real program, and its end in the middle of calls."""
+"""The account service of the real program: grpcurl, and its end in the middle of calls."""
 
+import json
+import shutil
 import signal
+import subprocess
 import time
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from tests.e2e.conftest import Start
 from tests.grpc.reflected import running_driver
@@ -53,3 +58,29 @@ def last_line(*arguments: str, env: dict[str, str], cwd: Path) -> str:
     done = run_program(*arguments, env=env, cwd=cwd)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip().splitlines()[-1]
+
+
+def test_grpcurl_finds_its_way_by_reflection(
+    start: Start, env: dict[str, str], tmp_path: Path
+) -> None:
+    grpcurl = shutil.which("grpcurl")
+    if grpcurl is None:
+        pytest.skip("there is no grpcurl here")
+    address = start("--role=grpc").address("grpc")
+    key = last_line("apikey", "create", "caller", *SCOPES, env=env, cwd=tmp_path)
+
+    def call(*arguments: str, flags: tuple[str, ...] = ()) -> str:
+        command = [grpcurl, "-plaintext", "-max-time", "10", *flags, address, *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)
+        return done.stdout + done.stderr
+
+    as_caller = ("-H", f"x-api-key: {key}")
+    service = SERVICE.strip("/")
+    assert call("list").split() == ["grpc.health.v1.Health", service]
+    assert "rpc WatchAccounts" in call("describe", service)
+    assert "SERVING" in call("grpc.health.v1.Health/Check")
+    assert "Code: Unauthenticated" in call(f"{service}/ListAccounts")
+    assert json.loads(call(f"{service}/ListAccounts", flags=as_caller)) == {}
+    wrong = call(f"{service}/ListAccounts", flags=(*as_caller, "-d", '{"filter": "role=boss"}'))
+    assert "Code: InvalidArgument" in wrong
+    assert "unknown role" in wrong  # in its details, which are of a type that reflection tells of
