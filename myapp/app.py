@@ -2,9 +2,9 @@
 
 import json
 from importlib import import_module
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from quart import Blueprint, Response
 from quart_schema import document_response
 
@@ -60,11 +60,24 @@ class Alive(BaseModel):
     status: Literal["ok"]
 
 
-class ReadinessReport(BaseModel):
-    """What this process needs, and whether it answers."""
+Checks = dict[str, Literal["ok", "unavailable", "stopping"]]
+CHECKED = ("database", "redis", "migrations")
 
-    status: Literal["ready", "unavailable"]
-    checks: dict[str, Literal["ok", "unavailable"]]
+
+class ReadinessReport(BaseModel):
+    """What this process needs, and that it answers."""
+
+    status: Literal["ready"]
+    checks: Annotated[Checks, Field(examples=[dict.fromkeys(CHECKED, "ok")])]
+
+
+class UnreadinessReport(BaseModel):
+    """What this process needs, and what of it does not answer. `process` says that it stops."""
+
+    status: Literal["unavailable"]
+    checks: Annotated[
+        Checks, Field(examples=[dict.fromkeys(CHECKED, "ok") | {"redis": "unavailable"}])
+    ]
 
 
 def system_routes(health: Health) -> Blueprint:
@@ -79,11 +92,11 @@ def system_routes(health: Health) -> Blueprint:
 
     @blueprint.get("/ready")
     @document_response(ReadinessReport)
-    @document_response(ReadinessReport, 503)
+    @document_response(UnreadinessReport, 503)
     async def get_ready() -> Response:
         """Whether the process can do its work.
 
-        503 while a part is out of reach, and as soon as a shutdown has begun.
+        503 while a part is out of reach, and as soon as a shutdown has begun: `checks` says which.
         """
         readiness = await health.readiness()
         body = json.dumps(readiness.as_dict()).encode()

@@ -9,13 +9,17 @@ import structlog
 log = structlog.get_logger()
 
 CHECK_SECONDS = 2.0  # below the usual timeout of a platform's probe, so that our answer is seen
+STOPPING = {"process": "stopping"}  # among the checks: why it is not ready where all of them pass
 
 Check = Callable[[], Awaitable[object]]
 
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """The answer of `/ready`: each check by name, `ok` or `unavailable`."""
+    """The answer of `/ready`: each check by name, `ok` or `unavailable`.
+
+    While the process stops, `process` is among them and says so.
+    """
 
     ready: bool
     checks: dict[str, str]
@@ -39,10 +43,10 @@ class Health:
                 name: group.create_task(passes(name, check)) for name, check in self._checks.items()
             }
         passed = {name: task.result() for name, task in asked.items()}
-        return Readiness(
-            ready=all(passed.values()) and not self._stop.is_set(),
-            checks={name: "ok" if ok else "unavailable" for name, ok in passed.items()},
-        )
+        checks = {name: "ok" if ok else "unavailable" for name, ok in passed.items()}
+        if self._stop.is_set():
+            return Readiness(ready=False, checks=checks | STOPPING)
+        return Readiness(ready=all(passed.values()), checks=checks)
 
     async def ready(self) -> bool:
         return (await self.readiness()).ready

@@ -194,6 +194,12 @@ class TestReady:
         stop.set()
         answer = await client.get("/ready")
         assert (answer.status_code, answer.json()["status"]) == (503, "unavailable")
+        assert answer.json()["checks"] == {
+            "database": "ok",
+            "redis": "ok",
+            "migrations": "ok",
+            "process": "stopping",
+        }
         assert (await client.get("/health")).json() == {"status": "ok"}
 
 
