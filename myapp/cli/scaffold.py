@@ -45,11 +45,12 @@ def write(flags: dict[str, Any], names: "Names") -> "Written":
     from myapp.cli.describe import describe
     from myapp.scaffold.clashes import check_free, check_migrated
     from myapp.scaffold.rendering import check_distinct
-    from myapp.scaffold.writing import find_checkout, write_feature
+    from myapp.scaffold.writing import check_tools, find_checkout, write_feature
 
     root = find_checkout()
     _, app, features = describe(flags)
     check_free(names, root, app=app, tasks=[task.name for task in features.tasks.tasks])
     check_distinct(names)
+    check_tools()  # not before: another name is to be thought of first
     asyncio.run(check_migrated(root))
     return write_feature(names, root)

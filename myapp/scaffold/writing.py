@@ -36,13 +36,17 @@ class Written:
 
 
 def find_checkout() -> Path:
-    """The folder of the source. Raises Refused for an installed package, and without ruff."""
+    """The folder of the source. Raises Refused for an installed package."""
     root = Path(myapp.__file__).parents[1]
     if not all((root / part).exists() for part in PARTS):
         raise Refused("Features are written in a checkout, not in an installed package")
+    return root
+
+
+def check_tools() -> None:
+    """Raises Refused without ruff."""
     if find_spec("ruff") is None:
         raise Refused("ruff is missing, which shapes what is written: make check installs it")
-    return root
 
 
 def write_feature(names: Names, root: Path) -> Written:

@@ -57,7 +57,6 @@ class TestBadUsage:
             (["serve"], "serve"),
             (["supervised"], "supervised"),
             (["new", "Invoice"], "snake_case"),
-            (["new", "device"], "device"),
             (["token"], "EMAIL"),
             (["token", "--expires-in=0", "a@b.c"], "--expires-in"),
         ],
@@ -71,6 +70,25 @@ class TestBadUsage:
         assert named in done.stderr
         assert done.stderr.count("\n") == 1
         assert not folder.exists()
+
+    def test_of_new_is_a_taken_name_before_it_is_a_tool_that_is_missing(
+        self, tmp_path: Path
+    ) -> None:
+        script = (
+            "import sys\n"
+            "from myapp.cli import run_command_line\n"
+            "sys.modules['ruff'] = None\n"
+            "sys.exit(run_command_line(['new', 'device']))\n"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", script],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=tmp_path,
+        )
+        assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+        assert "myapp/database/device.py is there already" in done.stderr
 
     def test_of_a_port_in_use_starts_nothing(self, myapp: MyApp, folder: Path) -> None:
         with socket.create_server(("127.0.0.1", 0)) as taken:
