@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any, cast
 from uuid import uuid4
 
-from textual.widgets import Tabs
+from textual.widgets import Tab, Tabs
 
 from myapp.cleanup import CLEANUP_EXPIRED
 from myapp.database.user import User
@@ -76,6 +76,23 @@ class TestList:
             assert view_of(operator).query_one("#statuses", Tabs).active == "scheduled"
             await operator.press("right")
             await operator.until(lambda: keys(operator) == ["now"])
+
+    async def test_counts_by_status_what_is_filtered_or_nothing(
+        self, sit: Sit, resources: Resources
+    ) -> None:
+        for key in ("one", "two"):
+            await queue_job(resources, key)
+        async with sit() as operator:
+            for typed, shown in (
+                ("", "queued 2"),
+                ("queue:default", "queued"),
+                ("queue:low status:queued", "queued 2"),
+                ("queue:low one", "queued"),
+                ("status:queued", "queued 2"),
+                ("task:cleanup:expired", "queued"),
+            ):
+                await operator.filter(typed)
+                await operator.until(partial(counts, operator, shown))
 
 
 class TestDetail:
@@ -236,6 +253,11 @@ class TestLinks:
             await operator.until(lambda: operator.status == f"1 user · filter: {ada.id}")
             await operator.press("o")
             await operator.until(lambda: operator.status == f"1 job · filter: {ada.id}")
+
+
+def counts(operator: Operator, shown: str) -> bool:
+    """Whether the tab of queued jobs says this."""
+    return view_of(operator).query_one("#statuses Tab#queued", Tab).label_text == shown
 
 
 def refreshed(operator: Operator, said: str) -> bool:

@@ -14,10 +14,12 @@ from myapp.audit import Actor
 from myapp.errors import Invalid
 from myapp.modules.job import JobModule
 from myapp.queue.admin import JobAction, JobFilter
+from myapp.queue.admin_queues import QueueState
 from myapp.queue.records import JobError, JobRecord, JobStatus
 from myapp.registry import Features
 from myapp.tui.actions import Action, Bulk, Link
 from myapp.tui.columns import Column
+from myapp.tui.desk import Desk
 from myapp.tui.table_view import Detail, TableView
 from myapp.tui.views.queues import QueuesPane
 from myapp.tui.window import Found
@@ -128,6 +130,10 @@ class JobsView(TableView[JobRecord]):
         Binding("right,l", "turn_status(1)", "Next status", show=False),
     ]
 
+    def __init__(self, desk: Desk) -> None:
+        super().__init__(desk)
+        self._states: Sequence[QueueState] = ()
+
     def compose_above(self) -> Sequence[Widget]:
         statuses = (Tab(status, id=status) for status in (EVERY_STATUS, *JobStatus))
         tabs = Tabs(*statuses, id="statuses", classes="above")
@@ -177,6 +183,7 @@ class JobsView(TableView[JobRecord]):
 
     def set_filter(self, wanted: Any) -> None:
         super().set_filter(wanted)
+        self._show_counts()
         self.query_one("#statuses", Tabs).active = self._known_status() or EVERY_STATUS
 
     @on(Tabs.TabActivated, "#statuses")
@@ -201,8 +208,20 @@ class JobsView(TableView[JobRecord]):
 
     @on(QueuesPane.Surveyed)
     def _count(self, event: QueuesPane.Surveyed) -> None:
+        self._states = event.states
+        self._show_counts()
+
+    def _show_counts(self) -> None:
+        """How many each status has in the queue that is asked for, or in all.
+
+        None where a task or a text is asked for too: how many of those there are, nobody knows
+        without counting each.
+        """
+        queue = self.filter.get("queue")
+        is_known = not (self.filter.get("task") or self.filter.text)
+        counted = [state for state in self._states if is_known and queue in (None, state.name)]
         for status in JobStatus:
-            number = sum(state.counts[status] for state in event.states)
+            number = sum(state.counts[status] for state in counted)
             label = f"{status} {short(number)}" if number else status.value
             self.query_one(f"#statuses Tab#{status}", Tab).label = label
 
