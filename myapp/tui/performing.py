@@ -38,9 +38,11 @@ class Performer:
     async def on_rows(self, action: Action[Any], rows: Sequence[tuple[str, Any]]) -> bool:
         """Does it to these rows, named so, after asking once; whether the answer was yes."""
         fit = [(name, row) for name, row in rows if action.applies(row)]
-        if not self._may_act() or not rows:
+        if not self._may_act():
             return False
-        if not fit:
+        if not rows:
+            self._say(f"{action.verb}: there is no {self._noun[0]} under the cursor", "warning")
+        elif not fit:
             these = f"{self._noun[0]} {rows[0][0]}" if len(rows) == 1 else f"the {self._noun[1]}"
             self._say(f"{action.verb} does not apply to {these} now", "warning")
         elif await self._ask(self._question(action, fit, len(rows)), action.verb):

@@ -305,8 +305,9 @@ class TableView(View, Generic[Row]):
 
     def action_follow(self, number: int) -> None:
         link = self.LINKS[number]
-        wanted = None if self.current is None else link.filter(self.current)
-        if wanted is None:
+        if self.current is None:
+            self.notify(f"{link.name}: there is no {self.NOUN[0]} under the cursor", markup=False)
+        elif (wanted := link.filter(self.current)) is None:
             self.notify(f"{link.name}: there is none for this {self.NOUN[0]}", markup=False)
         else:
             self.post_message(self.Jumped(link.view, wanted))

@@ -263,6 +263,15 @@ class TestActions:
             assert operator.notices == ["Stamp is for single names only"]
             assert source.stamped == []
 
+    async def test_in_an_empty_list_say_that_there_is_nothing_they_could_be_for(self) -> None:
+        async with sit() as (operator, _):
+            await operator.press("S", "o")
+            await operator.until(partial(operator.has_notices, 2))
+            assert sorted(operator.notices) == [
+                "Others: there is no name under the cursor",
+                "Stamp: there is no name under the cursor",
+            ]
+
     async def test_on_all_that_match_are_counted_first_and_show_how_far_they_are(self) -> None:
         async with sit("a1", "a2", "a3", "a4", "b") as (operator, source):
             await operator.filter("a")
