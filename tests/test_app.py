@@ -3,15 +3,17 @@
 import asyncio
 from collections.abc import AsyncIterator
 from typing import Any, NoReturn, cast
+from uuid import UUID
 
 import pytest
 from httpx import ASGITransport, AsyncClient
 from openapi_spec_validator import validate
-from quart import Quart
+from quart import Quart, url_for
 from quart_schema import hide
 from structlog.testing import capture_logs
 
 from myapp.app import create_app
+from myapp.application import Application
 from myapp.config import Settings
 from myapp.errors import Conflict, FieldError, RateLimited, Unavailable
 from myapp.health import Health
@@ -21,6 +23,7 @@ from tests.conftest import SignIn
 from tests.support.databases import empty_tables
 
 ORIGIN = "https://app.example.com"
+SOMETHING = UUID("0198aaaa-0000-7000-8000-000000000000")
 
 
 @pytest.fixture
@@ -256,3 +259,15 @@ class TestOpenApi:
 
     async def test_has_no_way_out_of_its_folder(self, client: AsyncClient) -> None:
         assert (await client.get("/docs/..%2f__init__.py")).status_code == 404
+
+
+async def test_a_url_is_built_from_its_route() -> None:
+    """For whoever needs one: no route of ours does."""
+    app = Application("test")
+
+    @app.get("/things/<uuid:thing>/of/<name>")
+    async def show(thing: UUID, name: str) -> str:
+        return url_for("show", thing=thing, name=f"{name} and more", page=2)
+
+    answer = await app.test_client().get(f"/things/{SOMETHING}/of/ada")
+    assert await answer.get_data(as_text=True) == f"/things/{SOMETHING}/of/ada%20and%20more?page=2"
