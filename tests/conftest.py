@@ -81,12 +81,18 @@ def changes() -> dict[str, Any]:
     return {}
 
 
+@pytest.fixture(scope="session")
+def usual_settings(database_url: str) -> Settings:
+    """Read once: that takes as long as many a test."""
+    return settings_for(database_url)
+
+
 @pytest.fixture
 def settings(
-    database_url: str, redis_url: str, tmp_path: Path, changes: dict[str, Any]
+    usual_settings: Settings, redis_url: str, tmp_path: Path, changes: dict[str, Any]
 ) -> Settings:
-    usual = settings_for(database_url, redis_url=SecretStr(redis_url), data_dir=tmp_path)
-    return usual.model_copy(update=changes)  # unchecked: a test may mix what a start refuses
+    own = {"redis_url": SecretStr(redis_url), "data_dir": tmp_path, **changes}
+    return usual_settings.model_copy(update=own)  # unchecked: a test may mix what a start refuses
 
 
 @pytest.fixture
