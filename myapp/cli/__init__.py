@@ -24,7 +24,7 @@ from myapp.cli.supervised import supervised
 from myapp.cli.sync import sync
 from myapp.cli.tokens import token
 from myapp.enums import Role
-from myapp.errors import AppError, ConfigError
+from myapp.errors import AppError, ConfigError, Invalid
 
 ALL_ROLES = "all"
 USAGE_STATUS = 2
@@ -95,6 +95,9 @@ def run_command_line(arguments: Sequence[str]) -> int:
         return report(error.format_message(), USAGE_STATUS)
     except ConfigError as error:
         return report(str(error), USAGE_STATUS)
+    except Invalid as error:
+        # What it names by field stood on the command line; a damaged backup, say, did not.
+        return report(error.sentence, USAGE_STATUS if error.details else FAILURE_STATUS)
     except AppError as error:
         return report(error.sentence, FAILURE_STATUS)
     except (click.Abort, KeyboardInterrupt):

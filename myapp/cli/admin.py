@@ -1,5 +1,6 @@
 """`myapp admin`: administrators, by their email."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -27,6 +28,9 @@ def grant(flags: dict[str, Any], email: str) -> None:
 
     For an unknown email an account is prepared, which its owner joins at the first sign-in.
     """
+    from myapp.modules.user.validators import EMAIL_RULES
+
+    asyncio.run(EMAIL_RULES.check(email))  # before anything is opened
     user = run(flags, lambda grants, actor: grants.grant(email, actor))
     click.echo(f"{user.email} is an administrator")
 

@@ -1,5 +1,6 @@
 """`myapp apikey`: keys by which other services call the API."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -37,6 +38,7 @@ def create(
 ) -> None:
     """Create a key for the service NAME and print it, this once, alone on standard output."""
     from myapp.modules.api_key.dtos import NewApiKey
+    from myapp.modules.api_key.validators import NEW_KEY_RULES
 
     days = expires_in_days
     new = NewApiKey(
@@ -44,6 +46,7 @@ def create(
         scopes=parse_scopes(scopes),
         expires_at=datetime.now(UTC) + timedelta(days=days) if days else None,
     )
+    asyncio.run(NEW_KEY_RULES.check(new))  # before anything is opened
     show(run(flags, lambda keys, actor: keys.create(new, actor)))
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from myapp.registry import Features
+    from myapp.queue.tasks import Payload, Task
 
 
 @click.command()
@@ -19,9 +19,19 @@ def enqueue(flags: dict[str, Any], task: str, payload: str) -> None:
     from myapp.database.audit import ActorType
     from myapp.modules.job import JobModule
 
-    async def queue_job(features: "Features") -> str:
-        job = features.tasks.parse(task, payload)
-        actor = Actor.at_terminal(ActorType.CLI)
-        return await features.get(JobModule).jobs.enqueue(*job, actor)
+    job = parse(flags, task, payload)
+    actor = Actor.at_terminal(ActorType.CLI)
+    click.echo(use(flags, lambda features: features.get(JobModule).jobs.enqueue(*job, actor)))
 
-    click.echo(use(flags, queue_job))
+
+def parse(flags: dict[str, Any], task: str, payload: str) -> "tuple[Task[Any], Payload]":
+    """The job, before anything is opened. Raises UsageError and Invalid."""
+    from myapp.cli.start import load
+    from myapp.errors import NotFound
+    from myapp.registry import build
+    from myapp.resources import closed_resources
+
+    try:
+        return build(closed_resources(load(flags))).tasks.parse(task, payload)
+    except NotFound as error:
+        raise click.UsageError(str(error)) from None

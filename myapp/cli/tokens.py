@@ -26,7 +26,7 @@ def token(flags: dict[str, Any], emails: tuple[str, ...], expires_in: int) -> No
     """
     from myapp.cli.start import load
     from myapp.enums import AuthProvider
-    from myapp.errors import ConfigError
+    from myapp.errors import ConfigError, Invalid
     from myapp.identity.local import LocalProvider
     from myapp.secrets import read_or_make
 
@@ -34,5 +34,8 @@ def token(flags: dict[str, Any], emails: tuple[str, ...], expires_in: int) -> No
     if settings.auth_provider is not AuthProvider.LOCAL:
         raise ConfigError("AUTH_PROVIDER is firebase: its clients issue the tokens")
     provider = LocalProvider(read_or_make(settings.identity_key_file))
-    for email in emails:
-        click.echo(provider.issue(email, expires_in=expires_in))
+    try:
+        tokens = [provider.issue(email, expires_in=expires_in) for email in emails]
+    except Invalid as error:
+        raise click.UsageError(str(error)) from None
+    click.echo("\n".join(tokens))

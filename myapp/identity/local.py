@@ -38,8 +38,8 @@ class LocalProvider:
         """
         email = email.strip()
         local_part, _, domain = email.rpartition("@")
-        if not local_part or not domain:
-            raise Invalid(f"{email!r} is not an email address")
+        if not local_part or not domain or not email.isprintable():
+            raise Invalid(f"{email!r} is no email address")
         now = self._clock()
         claims = {
             "iss": ISSUER,

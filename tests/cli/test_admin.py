@@ -56,22 +56,23 @@ def test_granting_twice_changes_nothing(myapp: MyApp, folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "complaint"),
-    [
-        (["revoke", "ada@example.com"], "last active administrator"),
-        (["revoke", "nobody@example.com"], "no administrator"),
-        (["grant", "no address"], "email"),
-        (["grant", ""], "email"),
-    ],
+    ("email", "complaint"),
+    [("ada@example.com", "last active administrator"), ("nobody@example.com", "no administrator")],
 )
-def test_says_in_one_line_what_it_will_not_do(
-    myapp: MyApp, arguments: list[str], complaint: str
-) -> None:
+def test_says_in_one_line_what_it_will_not_do(myapp: MyApp, email: str, complaint: str) -> None:
     quiet(myapp("admin", "grant", "ada@example.com"))
-    done = myapp("admin", *arguments)
+    done = myapp("admin", "revoke", email)
     assert (done.returncode, done.stdout) == (1, "")
     assert complaint in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("email", ["no address", "", "ada\udcff@example.com"])
+def test_granting_what_is_no_email_starts_nothing(myapp: MyApp, folder: Path, email: str) -> None:
+    done = myapp("admin", "grant", email)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "myapp: email is no email address\n"
+    assert not folder.exists()
 
 
 def test_a_server_that_runs_obeys_within_a_second(

@@ -51,6 +51,7 @@ def test_lists_rotates_and_revokes(myapp: MyApp, folder: Path) -> None:
         ["create", "billing"],
         ["create", "billing", "--scope", "everything"],
         ["create", "billing", *SCOPES, "--expires-in-days", "0"],
+        ["create", "", *SCOPES],
         ["revoke", "billing"],
     ],
 )

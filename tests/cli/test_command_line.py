@@ -120,9 +120,10 @@ class TestToken:
         myapp("token", "ada@example.com")
         assert [path.name for path in folder.iterdir()] == ["identity.key"]
 
-    def test_refuses_what_is_no_email(self, myapp: MyApp) -> None:
-        done = myapp("token", "ada")
-        assert (done.returncode, done.stdout) == (1, "")
+    @pytest.mark.parametrize("email", ["ada", "ada\udcff@example.com"], ids=["name", "bytes"])
+    def test_refuses_what_is_no_email_and_then_prints_none(self, myapp: MyApp, email: str) -> None:
+        done = myapp("token", "bob@example.com", email)
+        assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
         assert "ada" in done.stderr
 
     def test_is_not_for_firebase(self, myapp: MyApp) -> None:
@@ -144,9 +145,12 @@ class TestEnqueue:
         ],
         ids=["task", "json", "payload"],
     )
-    def test_refuses_what_no_worker_could_run(self, myapp: MyApp, arguments: list[str]) -> None:
+    def test_of_what_no_worker_could_run_is_bad_usage(
+        self, myapp: MyApp, folder: Path, arguments: list[str]
+    ) -> None:
         done = myapp("enqueue", *arguments)
-        assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+        assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+        assert not folder.exists()
 
 
 class TestDescription:

@@ -11,7 +11,7 @@ from myapp.modules.user.dtos import ProfileChanges
 from myapp.validation import ValidatorChain, is_one_line
 
 # What is certainly no address; whether it is one, only a letter to it would tell.
-EMAIL = re.compile(r"[^\s@\x00-\x1f\x7f]+@[^\s@\x00-\x1f\x7f]+")
+EMAIL = re.compile(r"[^\s@\x00-\x1f\x7f\ud800-\udfff]+@[^\s@\x00-\x1f\x7f\ud800-\udfff]+")
 
 
 def name_fits(changes: ProfileChanges) -> Iterator[FieldError]:
