@@ -55,21 +55,26 @@ class Field:
     value: str = ""
 
 
+Asked = TypeVar("Asked")
+
+
 @dataclass(frozen=True, kw_only=True)
-class FormAction:
+class FormAction(Generic[Asked]):
     """Something that is done to no row that is there: it asks for what it needs.
 
-    `question` confirms what was filled in, naming the effect, and may look up for whom it is.
-    `call` returns what to show: a sentence as a notice, or a Secret, which stays until it is
-    closed and can be copied. The form stays until then: it shows an AppError of either, each of
-    its details beside the field of that name, and keeps what was typed after a no.
+    `read` makes of the texts that were filled in what is asked for, and may look up for whom it
+    is; `question` confirms that, naming the effect. `call` does it, to nothing else than what the
+    question named, and returns what to show: a sentence as a notice, or a Secret, which stays
+    until it is closed and can be copied. The form stays until then: it shows an AppError of any of
+    them, each of its details beside the field of that name, and keeps what was typed after a no.
     """
 
     key: str
     verb: str
     fields: Sequence[Field]
-    question: Callable[[Features, Mapping[str, str]], Awaitable[str]]
-    call: Callable[[Features, Mapping[str, str], Actor], Awaitable["str | Secret"]]
+    read: Callable[[Features, Mapping[str, str]], Awaitable[Asked]]
+    question: Callable[[Features, Asked], Awaitable[str]]
+    call: Callable[[Features, Asked, Actor], Awaitable["str | Secret"]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,7 +76,7 @@ class Performer:
             return True
         return False
 
-    async def by_form(self, action: FormAction) -> None:
+    async def by_form(self, action: FormAction[Any]) -> None:
         """Asks for what it needs, asks again whether to do it, and tells what came of it."""
         if not self._may_act():
             return
@@ -88,14 +88,15 @@ class Performer:
             self._say(outcome)
 
     async def _do_as_filled_in(
-        self, action: FormAction, values: Mapping[str, str]
+        self, action: FormAction[Any], values: Mapping[str, str]
     ) -> str | Secret | None:
         """What came of it, None where the answer was no. AppErrors go through."""
         features = self._desk.features
-        question = await action.question(features, values)
+        asked = await action.read(features, values)
+        question = await action.question(features, asked)
         if not await self._ask(question, action.verb):
             return None
-        return await action.call(features, values, self._desk.actor)
+        return await action.call(features, asked, self._desk.actor)
 
     def _question(self, action: Action[Any], fit: Sequence[tuple[str, Any]], asked: int) -> str:
         if asked == 1:

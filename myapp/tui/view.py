@@ -51,7 +51,7 @@ class View(Vertical):
     ACTION_NOTES: ClassVar[str] = ""
     CHANGING: ClassVar[Sequence[str]] = ("perform", "fill_in")
     ACTIONS: ClassVar[Sequence[Action[Any]]] = ()
-    FORMS: ClassVar[Sequence[FormAction]] = ()
+    FORMS: ClassVar[Sequence[FormAction[Any]]] = ()
     LINKS: ClassVar[Sequence[Link[Any]]] = ()
     KEEPS_UP: ClassVar[bool] = False
 
@@ -169,7 +169,7 @@ class View(Vertical):
     def action_fill_in(self, number: int) -> None:
         self.run_worker(self._fill_in(self.FORMS[number]), group="actions")
 
-    async def _fill_in(self, form: FormAction) -> None:
+    async def _fill_in(self, form: FormAction[Any]) -> None:
         await self.performer.by_form(form)
         self.wake()
 

@@ -269,6 +269,26 @@ class TestSending:
         assert await audited() == [("tui", "ada", "event.sent", str(ada.id))]
         assert (await AuditRecord.get()).after == {"type": "order.shipped"}
 
+    async def test_to_an_email_is_to_who_holds_it_as_verified(self, sit: Sit) -> None:
+        ada = await add_user()
+        await User.create(email="Eve@example.com")
+        async with sit(views=VIEWS_HERE) as operator:
+            await self.fill_in(operator, "eve@example.com", "order.shipped", "{")
+            await operator.until(lambda: any(operator.faults))
+            to, _, data, _ = operator.faults
+            assert to.startswith("eve@example.com is not verified")
+            assert data.startswith("is no JSON")
+            fields = list(operator.app.screen.query(Input))
+            for typed in ("bob@example.com", " Ada@example.com"):
+                fields[0].value, fields[2].value = typed, "{}"
+                fields[2].focus()
+                await operator.press("enter")
+                await operator.until(partial(says_of, operator, typed))
+            question = await operator.question()
+            assert question.startswith("Send order.shipped to user ada@example.com?")
+            assert await operator.confirm() == f"order.shipped is sent to {ada.id}"
+        assert await audited() == [("tui", "ada", "event.sent", str(ada.id))]
+
     async def test_to_everybody_says_how_many_listen(self, sit: Sit, resources: Resources) -> None:
         async with sit(views=VIEWS_HERE) as operator:
             await self.fill_in(operator, "", "sale.began", "{}")
@@ -288,7 +308,7 @@ class TestSending:
         ("values", "place", "said"),
         [
             (("me", "a", "{}"), 0, "is no UUID"),
-            (("0198c5a0-7d0e-7c3a-9a53-5b1d2f6c8e01", "a", "{}"), -1, "There is no such user"),
+            (("0198c5a0-7d0e-7c3a-9a53-5b1d2f6c8e01", "a", "{}"), 0, "There is no such user"),
             (("", "A b", "{}"), 1, "is not 1 to 64 of a-z"),
             (("", "resync", "{}"), 1, "is sent by the system alone"),
             (("", "a", "{"), 2, "is no JSON: Expecting property name"),
@@ -410,6 +430,13 @@ class TestOutage:
             await operator.press("j", "enter")
             await operator.until(lambda: "history does not reach" in drawn(view_of(operator)))
             assert feed(operator).startswith("LIVE")
+
+
+def says_of(operator: Operator, email: str) -> bool:
+    """Whether the form says that it is nobody's, or the question that it is somebody's."""
+    if isinstance(operator.app.screen, Form):
+        return f"No user has the email {email}" in operator.faults
+    return bool(operator.app.screen.query("#question"))
 
 
 def has_many(operator: Operator, number: int) -> bool:

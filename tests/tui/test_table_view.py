@@ -62,9 +62,13 @@ async def erase_all(
     return len(matching), 0 if dry_run else len(matching)
 
 
-async def ask_to_make(_features: Features, values: Mapping[str, str]) -> str:
+async def read_name(_features: Features, values: Mapping[str, str]) -> Mapping[str, str]:
     if not values["text"]:
         raise Invalid("A name is needed")
+    return values
+
+
+async def ask_to_make(_features: Features, values: Mapping[str, str]) -> str:
     return f"Make {values['text']}?"
 
 
@@ -109,10 +113,11 @@ class NamesView(TableView[str]):
         ),
     )
     FORMS = (
-        FormAction(
+        FormAction[Mapping[str, str]](
             key="n",
             verb="Make a name",
             fields=(Field(name="text", label="Text"), Field(name="size", label="Size")),
+            read=read_name,
             question=ask_to_make,
             call=make,
         ),

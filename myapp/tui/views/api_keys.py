@@ -63,7 +63,7 @@ REVOKE = Action[ApiKey](
 )
 
 
-async def read_form(values: Mapping[str, str]) -> NewApiKey:
+async def read_form(_features: Features, values: Mapping[str, str]) -> NewApiKey:
     """The key that was asked for. Raises Invalid."""
     scopes = scopes_of(values)
     asked: dict[str, object] = {"name": values["name"], "scopes": scopes}
@@ -100,19 +100,20 @@ def expiry(days: str) -> datetime | None:
         raise Invalid(details=[FieldError("expires_at", "is no number of days")]) from None
 
 
-async def ask_to_create(_features: Features, values: Mapping[str, str]) -> str:
-    new = await read_form(values)
-    days = values["expires_at"]
-    end = f"expires in {count(int(days), 'day', 'days')}" if days else "never expires"
+async def ask_to_create(_features: Features, new: NewApiKey) -> str:
+    end = "never expires"
+    if new.expires_at:
+        days = round((new.expires_at - datetime.now(UTC)) / timedelta(days=1))
+        end = f"expires in {count(days, 'day', 'days')}"
     return f"Create a key for {new.name}?\n\nWho has it may use {', '.join(new.scopes)}. It {end}."
 
 
-async def create(features: Features, values: Mapping[str, str], actor: Actor) -> Secret:
-    issued = await usecase_of(features).create(await read_form(values), actor)
+async def create(features: Features, new: NewApiKey, actor: Actor) -> Secret:
+    issued = await usecase_of(features).create(new, actor)
     return Secret(f"The key of {issued.row.name}.", issued.text)
 
 
-CREATE = FormAction(
+CREATE = FormAction[NewApiKey](
     key="n",
     verb="New key",
     fields=(
@@ -120,6 +121,7 @@ CREATE = FormAction(
         Field(name="scopes", label=f"Scopes, of {', '.join(Scope)}", hint="metrics:read …"),
         Field(name="expires_at", label="Days until it expires", hint="never"),
     ),
+    read=read_form,
     question=ask_to_create,
     call=create,
 )

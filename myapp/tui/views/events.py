@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from pydantic import ValidationError
 from rich.console import Group, RenderableType
@@ -20,6 +20,7 @@ from myapp.errors import AppError, FieldError, Invalid, NotFound, Unavailable
 from myapp.events import RESYNC
 from myapp.modules.event import EventModule
 from myapp.modules.event.dtos import NewEvent
+from myapp.modules.user import UserModule
 from myapp.registry import Features
 from myapp.sse.watch import Told
 from myapp.tui.actions import Field, FormAction, Link
@@ -45,14 +46,18 @@ def same_recipient(told: Told) -> str | None:
     return None if told.event.type == RESYNC else f"user:{recipient_of(told.event)}"
 
 
-def event_of(values: Mapping[str, str]) -> NewEvent:
-    """What was filled in. Raises Invalid."""
-    data, faults = {}, []
+async def read_form(features: Features, values: Mapping[str, str]) -> NewEvent:
+    """What was filled in, with the id of the user in place of their email. Raises Invalid."""
+    asked: dict[str, Any] = {"user_id": None, "type": values["type"], "data": {}}
+    faults: list[FieldError] = []
     try:
-        data = json.loads(values["data"])
+        asked["user_id"] = await user_id_of(features, values["user_id"])
+    except NotFound as error:
+        faults.append(FieldError("user_id", error.text))
+    try:
+        asked["data"] = json.loads(values["data"])
     except ValueError as error:
         faults.append(FieldError("data", f"is no JSON: {error}"))
-    asked = {"user_id": values["user_id"] or None, "type": values["type"], "data": data}
     try:
         event = NewEvent.model_validate_json(json.dumps(asked))
     except ValidationError as error:
@@ -62,9 +67,19 @@ def event_of(values: Mapping[str, str]) -> NewEvent:
     return event
 
 
-async def ask_to_send(features: Features, values: Mapping[str, str]) -> str:
-    event, module = event_of(values), features.get(EventModule)
-    user = await module.publishing.find_recipient(event)
+async def user_id_of(features: Features, typed: str) -> str | None:
+    """The id of who holds this address as verified, or else what was typed. Raises NotFound."""
+    if "@" not in typed:
+        return typed or None
+    return str((await features.get(UserModule).administration.get_by_email(typed)).id)
+
+
+async def ask_to_send(features: Features, event: NewEvent) -> str:
+    module = features.get(EventModule)
+    try:
+        user = await module.publishing.find_recipient(event)
+    except NotFound as error:
+        raise Invalid(details=[FieldError("user_id", error.text)]) from None
     later = "Who comes back within 24 hours gets it then."
     if user is None:
         streams = count(await module.streams.total(), "stream is open", "streams are open")
@@ -76,20 +91,20 @@ async def ask_to_send(features: Features, values: Mapping[str, str]) -> str:
     )
 
 
-async def send(features: Features, values: Mapping[str, str], actor: Actor) -> str:
-    event = event_of(values)
+async def send(features: Features, event: NewEvent, actor: Actor) -> str:
     await features.get(EventModule).publishing.publish(event, actor=actor)
     return f"{event.type} is sent to {event.user_id or EVERYBODY}"
 
 
-SEND = FormAction(
+SEND = FormAction[NewEvent](
     key="n",
     verb="Send an event",
     fields=(
-        Field(name="user_id", label="To", hint="a user's id; empty is everybody"),
+        Field(name="user_id", label="To", hint="a user's id or email; empty is everybody"),
         Field(name="type", label="Type", hint="such as order.shipped"),
         Field(name="data", label="Data", hint="a JSON object", value="{}"),
     ),
+    read=read_form,
     question=ask_to_send,
     call=send,
 )

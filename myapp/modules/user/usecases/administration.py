@@ -57,6 +57,17 @@ class AdministrationUsecase:
             raise NotFound("There is no such user")
         return user
 
+    async def get_by_email(self, email: str) -> User:
+        """The account that holds this address as verified: anybody may claim any other.
+
+        Raises NotFound, which says whether somebody does.
+        """
+        if user := await User.by_email(email):
+            return user
+        if await User.exists(email__iexact=email.strip(), status__in=LISTED):
+            raise NotFound(f"{email} is not verified, anybody may have claimed it: take the id")
+        raise NotFound(f"No user has the email {email}")
+
     async def change(self, user_id: UUID, changes: UserChanges, actor: Actor) -> User:
         """Takes over the fields that `changes` was given.
 
