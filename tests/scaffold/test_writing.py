@@ -1,11 +1,12 @@
 """All files or none."""
 
+import sys
 from pathlib import Path
 
 import pytest
 
 from myapp.scaffold.refusal import Refused
-from myapp.scaffold.writing import move_in
+from myapp.scaffold.writing import check_tools, move_in
 
 
 def contents(root: Path) -> dict[str, bytes]:
@@ -20,6 +21,13 @@ def root(tmp_path: Path) -> Path:
     (tmp_path / "lists").mkdir()
     (tmp_path / "lists" / "all.py").write_text("old")
     return tmp_path
+
+
+def test_ruff_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    check_tools()
+    monkeypatch.setitem(sys.modules, "ruff", None)
+    with pytest.raises(Refused, match="ruff"):
+        check_tools()
 
 
 def test_new_files_come_with_their_folders_and_old_ones_are_replaced(root: Path) -> None:
