@@ -13,6 +13,7 @@ from myapp.backup.scratch import scratch_folder
 from myapp.backup.snapshot import take_snapshot
 from myapp.backup.work import run_to_end
 from myapp.config import Settings
+from myapp.data_folder import refuse_half_restored
 from myapp.embedded import embedded_server
 from myapp.errors import NotFound
 
@@ -31,7 +32,8 @@ async def save(settings: Settings, target: Path, progress: Progress) -> Written:
     """Writes the data folder into a new file, also while programs use it.
 
     Raises Conflict for a file that exists and while another backup is under way, NotFound where
-    there is nothing to back up, and Unavailable. A cancellation leaves nothing.
+    there is nothing to back up, ConfigError where a restore has not ended, and Unavailable. A
+    cancellation leaves nothing.
     """
     check_before(settings, target)
     async with queue_of(settings) as queue_url:
@@ -39,7 +41,8 @@ async def save(settings: Settings, target: Path, progress: Progress) -> Written:
 
 
 def check_before(settings: Settings, target: Path) -> None:
-    """What can be known before anything is started."""
+    """What can be known before anything is started. Raises ConfigError for half a restore."""
+    refuse_half_restored(settings.data_dir)
     if target.exists() or target.is_symlink():
         raise already_there(target)
     if not target.parent.is_dir():

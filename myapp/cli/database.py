@@ -11,10 +11,12 @@ import click
 def migrate(context: click.Context, /, *, check: bool) -> None:
     """Apply the migrations, one runner at a time."""
     from myapp.cli.start import load
+    from myapp.data_folder import refuse_half_restored
     from myapp.database.connection import open_database
     from myapp.database.migrations import apply, pending
 
     settings = load(context.obj)
+    refuse_half_restored(settings.data_dir)  # which moves its own database there in a moment
 
     async def find_pending() -> list[str]:
         async with open_database(settings) as database:

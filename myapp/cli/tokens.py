@@ -25,6 +25,7 @@ def token(flags: dict[str, Any], emails: tuple[str, ...], expires_in: int) -> No
     Redis is asked.
     """
     from myapp.cli.start import load
+    from myapp.data_folder import refuse_half_restored
     from myapp.enums import AuthProvider
     from myapp.errors import ConfigError, Invalid
     from myapp.identity.local import LocalProvider
@@ -33,6 +34,7 @@ def token(flags: dict[str, Any], emails: tuple[str, ...], expires_in: int) -> No
     settings = load(flags)
     if settings.auth_provider is not AuthProvider.LOCAL:
         raise ConfigError("AUTH_PROVIDER is firebase: its clients issue the tokens")
+    refuse_half_restored(settings.data_dir)  # its key is another one, and would void the tokens
     provider = LocalProvider(read_or_make(settings.identity_key_file))
     try:
         tokens = [provider.issue(email, expires_in=expires_in) for email in emails]

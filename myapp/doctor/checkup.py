@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from myapp.config import Settings
+from myapp.data_folder import refuse_half_restored
 from myapp.database.url import parse_target
 from myapp.doctor.database import look_at_database
 from myapp.doctor.findings import Finding, ok
@@ -23,7 +24,8 @@ DISK = "See whether the file systems of DATA_DIR and STORAGE_URL answer"
 
 
 async def check_up(settings: Settings) -> list[Finding]:
-    """Looks at everything at once. Raises ConfigError for settings that no command would take."""
+    """Looks at everything at once. Raises ConfigError for what no command would begin with."""
+    refuse_half_restored(settings.data_dir)
     refuse_bad_urls(settings)
     checks = checks_of(settings)
     findings = await run_checks(checks, explain=Secrecy(settings).explain)

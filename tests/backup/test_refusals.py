@@ -91,6 +91,12 @@ class TestRestoreInside:
             async with open_resources(settings_of(home)):
                 pass
 
+    async def test_half_of_it_is_not_backed_up(self, home: Path, tmp_path: Path) -> None:
+        (home / "app.db").touch()
+        with pytest.raises(ConfigError, match="run it again"):
+            await save(settings_of(home), tmp_path / "new", QUIET)
+        assert not (tmp_path / "new").exists()
+
     async def test_refuses_what_no_restore_has_put_there(self, archive: Path, home: Path) -> None:
         (home / "mine").touch()
         assert "not empty" in await refuse_restore(home, archive, Conflict)

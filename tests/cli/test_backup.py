@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from myapp.data_folder import RESTORING
 from tests.cli.conftest import MyApp
 from tests.support.program import environment
 
@@ -47,6 +48,15 @@ def test_backs_up_and_restores(myapp: MyApp, folder: Path, tmp_path: Path) -> No
     assert "ada@example.com" in myapp("admin", "list", DATA_DIR=str(back)).stdout
     open_ones = [path for path in back.rglob("*") if path.lstat().st_mode & 0o077]
     assert [path for path in open_ones if not path.is_symlink()] == []
+
+
+@pytest.mark.parametrize("command", ["migrate", "token ada@example.com", "doctor"])
+def test_nothing_is_put_beside_half_a_restore(myapp: MyApp, folder: Path, command: str) -> None:
+    (folder / RESTORING).mkdir(parents=True)
+    done = myapp(*command.split())
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert "run it again" in done.stderr
+    assert [path.name for path in folder.iterdir()] == [RESTORING]
 
 
 def test_what_is_refused_or_lies_elsewhere_is_one_line(myapp: MyApp, tmp_path: Path) -> None:
