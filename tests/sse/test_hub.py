@@ -254,7 +254,8 @@ class TestResync:
     async def test_comes_when_history_is_too_short(self, one: Process, ada: User) -> None:
         client = await one.connect(ada)
         await client.close()
-        await asyncio.gather(*(one.tell(ada, n) for n in range(KEPT_EVENTS + 1)))
+        for n in range(KEPT_EVENTS + 1):
+            await one.tell(ada, n)
         await self.assert_resync(one, ada, client.last_id)
 
     async def test_comes_after_a_flush(self, one: Process, ada: User) -> None:
