@@ -116,6 +116,7 @@ class TestHelp:
             await operator.until(partial(is_drawn, operator, view.TITLE))
             assert is_drawn(operator, view.NOTES)
             assert is_drawn(operator, view.ACTION_NOTES)
+            assert is_drawn(operator, "esc Close, unmark, clear the filter, or go back")
             for verb in verbs_of(view):
                 assert is_drawn(operator, verb)
             for link in view.LINKS:

@@ -217,8 +217,13 @@ class TestQueues:
             queues = view_of(operator).query_one(QueuesPane)
             await operator.until(queues.rows_in_memory)
             queues.table.focus()
-            await operator.press("j", "enter")
+            await operator.press("space")
+            await operator.until(lambda: queues.selection)
+            await operator.press("enter")
             await operator.until(lambda: operator.status == "1 job · filter: queue:low")
+            await operator.press("escape", "escape")
+            await operator.until(lambda: operator.status == "1 job")
+            assert not queues.selection
 
 
 class TestLinks:

@@ -230,6 +230,10 @@ class JobsView(TableView[JobRecord]):
         self.set_filter(self.filter.replace("queue", event.queue))
         self.table.focus()
 
+    def step_back(self) -> bool:
+        """The marks of queues go first."""
+        return self.query_one(QueuesPane).step_back() or super().step_back()
+
     def action_pause_queue(self) -> None:
         """The one under the cursor of the queues, wherever the focus is: the question names it."""
         self.query_one(QueuesPane).action_perform("p")
