@@ -48,7 +48,7 @@ def parse_rate(value: object) -> object:
         return None
     if match := re.fullmatch(r"([1-9]\d{0,8})/(second|minute|hour)", value.strip().lower()):
         return Rate(int(match[1]), SECONDS[match[2]])
-    raise ValueError("is 'off' or N/second, N/minute or N/hour")
+    raise ValueError("takes off, N/second, N/minute or N/hour")
 
 
 def split_commas(value: object) -> object:

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from myapp.database.user import EMAIL_CHARACTERS, User
 from myapp.enums import UserRole, UserStatus
@@ -75,8 +75,8 @@ def without_default(schema: dict[str, Any]) -> None:
     schema.pop("default", None)
 
 
-def check_settable(status: UserStatus) -> UserStatus:
-    """An account is deleted and restored by requests of their own."""
+def check_settable(status: object) -> object:
+    """An account is deleted and restored by requests of their own. Raises ValueError."""
     if status not in SETTABLE:
         raise ValueError(f"is none of {', '.join(SETTABLE)}")
     return status
@@ -87,7 +87,7 @@ class UserChanges(ProfileChanges):
 
     status: Annotated[
         UserStatus,
-        AfterValidator(check_settable),
+        BeforeValidator(check_settable),  # so that no message lists the others
         WithJsonSchema({"type": "string", "enum": [*SETTABLE]}),
     ] = None  # type: ignore[assignment]  # left out; null itself is refused
     role: Annotated[UserRole, Field(json_schema_extra=without_default)] = None  # type: ignore[assignment]  # the same

@@ -105,10 +105,11 @@ class TestChange:
         assert (answer.status_code, answer.json()["code"]) == (400, "invalid_request")
         assert await User.filter(id=eve.id).values() == [before]
 
+    @pytest.mark.parametrize("status", ["deleted", "gone", None, ["active"]])
     async def test_names_the_statuses_that_it_takes(
-        self, client: AsyncClient, root: Person, eve: Person
+        self, client: AsyncClient, root: Person, eve: Person, status: Any
     ) -> None:
-        body = {"status": "deleted"}
+        body = {"status": status}
         answer = await client.patch(path_of(eve), headers=root.headers, json=body)
         assert [fault["message"] for fault in answer.json()["details"]] == [
             "is none of active, suspended"
