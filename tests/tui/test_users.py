@@ -103,7 +103,7 @@ class TestList:
         async with sit() as operator:
             await come(operator)
             await operator.filter("status:odd")
-            await operator.until(lambda: "'suspended' or 'deleted'" in drawn(operator.app.view))
+            await operator.until(lambda: "suspended, deleted" in drawn(operator.app.view))
             assert operator.status.startswith("filter: status:odd · This filter makes no sense: ")
 
 
