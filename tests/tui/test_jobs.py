@@ -123,16 +123,16 @@ class TestActions:
         await queue_job(resources, "one")
         async with sit() as operator:
             await operator.until(lambda: keys(operator))
-            for key, verb, said in (
-                ("x", "Cancel", "is cancelled"),
-                ("R", "Retry", "is queued again"),
-                ("D", "Delete", "is deleted"),
+            for key, verb, said, statuses in (
+                ("x", "Cancel", "is cancelled", [JobStatus.CANCELLED]),
+                ("R", "Retry", "is queued again", [JobStatus.QUEUED]),
+                ("D", "Delete", "is deleted", []),
             ):
                 await operator.press(key)
                 question = await operator.question()
                 assert question.startswith(f"{verb} job one (cleanup:expired, ")
                 assert said in await operator.confirm()
-                await operator.until(partial(refreshed, operator, said))
+                await operator.until(partial(have, operator, statuses))
         done = ("job.cancelled", "job.retried", "job.deleted")
         assert await audited() == [("tui", "ada", action, "one") for action in done]
 
@@ -265,10 +265,9 @@ def counts(operator: Operator, shown: str) -> bool:
     return view_of(operator).query_one("#statuses Tab#queued", Tab).label_text == shown
 
 
-def refreshed(operator: Operator, said: str) -> bool:
-    """Whether the list shows what an action has done."""
-    rows = view_of(operator).rows_in_memory()
-    return not rows if "deleted" in said else rows[0].status.value in ("cancelled", "queued")
+def have(operator: Operator, statuses: list[JobStatus]) -> bool:
+    """Whether the list shows jobs of these."""
+    return [job.status for job in view_of(operator).rows_in_memory()] == statuses
 
 
 def is_paused(queues: QueuesPane, paused: bool) -> bool:
