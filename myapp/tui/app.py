@@ -73,6 +73,7 @@ class Dashboard(App[None]):
         self.desk = desk
         self._views = {view.NAME: view for view in views}
         self._first = first or views[0]
+        self._banner = Static(id="banner", markup=False)
         self._trail: list[Step] = []
         self._view: View | None = None
         self._naming = False  # what is away, which takes its time
@@ -92,7 +93,7 @@ class Dashboard(App[None]):
             *(Tab(f"{view.KEY} {view.TITLE}", id=name) for name, view in self._views.items()),
             id="views",
         )
-        yield Static(id="banner", markup=False)
+        yield self._banner
         yield ContentSwitcher(id="pages")
         yield KeyFooter()
 
@@ -137,8 +138,8 @@ class Dashboard(App[None]):
         self.view.wake()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """A number that is typed into a field is no view's key."""
-        if action == "show" and isinstance(self.focused, Input):
+        """A number is no view's key in a field, nor in front of what is behind a dialog."""
+        if action == "show" and (isinstance(self.focused, Input) or len(self.screen_stack) > 1):
             return False
         return super().check_action(action, parameters)
 
@@ -201,10 +202,9 @@ class Dashboard(App[None]):
         self._show_banner()
 
     def _show_banner(self) -> None:
-        banner = self.screen_stack[0].query_one("#banner", Static)
         words = sorted(set(self._away.values()))
-        banner.update(f"{'; '.join(words)}. What you see may be old; trying again")
-        banner.set_class(bool(words), "-shown")
+        self._banner.update(f"{'; '.join(words)}. What you see may be old; trying again")
+        self._banner.set_class(bool(words), "-shown")
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Every view and every action that is offered; those of another view lead to it first."""

@@ -186,6 +186,15 @@ class TestKeys:
                 operator.app.post_message(Key(key, characters.get(key, key)))
             await operator.until(lambda: operator.status == "1 cron · filter: sync")
 
+    async def test_of_views_leave_what_is_behind_a_dialog(self, sit: Sit) -> None:
+        async with sit() as operator:
+            await go(operator, AuditView)
+            await operator.press("question_mark")
+            await operator.until(lambda: isinstance(operator.app.screen, Help))
+            await operator.press("2", "escape")
+            await operator.until(lambda: len(operator.app.screen_stack) == 1)
+            assert shows(operator, AuditView.NAME)
+
     async def test_of_views_may_be_typed_into_a_field(self, sit: Sit) -> None:
         async with sit() as operator:
             await operator.filter("34")
