@@ -99,6 +99,7 @@ def try_out(operation: Operation, mode: GenerationMode, *, api: str, token: str)
     ask()
 
 
+@pytest.mark.timeout(180)  # it takes 20 s when nothing else runs
 @pytest.mark.parametrize("audience", ["user", "admin"])
 def test_every_answer_is_foreseen(api: str, folder: Path, audience: str) -> None:
     schema = schemathesis.openapi.from_dict(document_of(api))
