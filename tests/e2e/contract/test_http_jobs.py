@@ -214,4 +214,4 @@ class TestTasks:
         self, service: Outside, task: str, payload: str
     ) -> None:
         done = service.run("enqueue", task, "--payload", payload)
-        assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+        assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
