@@ -3,10 +3,12 @@
     python -m benchmarks.drill [--seconds 120] [--seed N] [--database postgres|mariadb|sqlite]
                                [--storage s3|local] [--report FOLDER] [--keep]
 
-Starts an api, two workers, a scheduler, a Redis, a database server and an S3 server of its own.
+Starts an api, two workers, two schedulers, a Redis, a database server and an S3 server of its own.
 Kills each (SIGKILL) and starts it again, pauses it (SIGSTOP), fills the disk, and then does things
-to two at once, while people sign in, get notifications and events, and keep files. In the end all
-that was accepted has to be there. Exit status 1 if not. It all ends within about three minutes.
+to two at once, while people sign in, get notifications and events, keep files and order work that
+takes seconds, and a cron ticks. In the end all that was accepted has to be there and done, and each
+tick that was due has to have fired, once. Exit status 1 if not. It all ends within about three
+minutes.
 """
 
 import argparse
@@ -20,17 +22,23 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.drill.accounting import Findings, take_stock
+from redis.asyncio import Redis
+
+from benchmarks.drill.accounting import Findings, settings_of, take_stock
 from benchmarks.drill.databases import CHOICES
 from benchmarks.drill.faults import Suffered, inject_all, plan, small_disk
+from benchmarks.drill.feature import TABLES
 from benchmarks.drill.fleet import Fleet
 from benchmarks.drill.ledger import Ledger
 from benchmarks.drill.listening import listening
 from benchmarks.drill.load import Load, client_of
 from benchmarks.drill.report import write_report
+from benchmarks.drill.ticks import first_tick
 from benchmarks.report import RESULTS
+from myapp.database.connection import open_database
 
 PREPARE_SECONDS = 60.0
+PROGRAM = "benchmarks.drill.program"
 
 
 async def main(options: argparse.Namespace) -> bool:
@@ -48,11 +56,14 @@ async def main(options: argparse.Namespace) -> bool:
 
 async def drill(folder: Path, data: Path, options: argparse.Namespace, *, with_disk: bool) -> bool:
     dice, ledger = random.Random(options.seed), Ledger()
-    fleet = Fleet(folder, data, database=options.database, storage=options.storage)
+    fleet = Fleet(folder, data, database=options.database, storage=options.storage, program=PROGRAM)
     print(f"seed {options.seed}, {fleet.database.name}, storage {options.storage}, in {folder}")
     stops: Sequence[str] = ()
     try:
-        await fleet.start()
+        await fleet.start_servers()
+        async with open_database(settings_of(fleet)) as database:
+            await database.client.execute_script("; ".join(TABLES))
+        fleet.start_ours()
         async with fleet.keep_up():
             suffered, findings = await fire(
                 fleet, ledger, dice, options.seconds, with_disk=with_disk
@@ -73,6 +84,8 @@ async def fire(
         load = Load(client, ledger, random.Random(dice.random()))
         async with asyncio.timeout(PREPARE_SECONDS):
             await load.prepare(fleet, seconds)
+            async with Redis.from_url(fleet.redis_url, decode_responses=True) as redis:
+                ledger.first_tick = await first_tick(redis)
         async with listening(client, load.accounts, ledger):
             stop = asyncio.Event()
             faults = plan(fleet, dice, with_disk=with_disk)
@@ -81,7 +94,7 @@ async def fire(
                 until = time.time() + seconds
                 suffered = await inject_all(fleet, ledger, faults, dice, until=until)
                 stop.set()
-            return suffered, await take_stock(fleet, client, ledger)
+            return suffered, await take_stock(fleet, client, ledger, suffered)
 
 
 def make_folders() -> tuple[Path, Path]:

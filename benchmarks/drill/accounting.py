@@ -2,23 +2,23 @@
 
 import asyncio
 import hashlib
-import json
 import time
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any
 
 import httpx
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from benchmarks.drill.faults import Suffered
+from benchmarks.drill.feature import TICK_SECONDS, TICKS, tick_of
 from benchmarks.drill.fleet import Fleet
+from benchmarks.drill.history import moment_of, read_logs
 from benchmarks.drill.ledger import Ledger
+from benchmarks.drill.ticks import TickFindings, close_ticks, judge, outages_of
 from myapp.config import Settings
-from myapp.database.connection import open_database
+from myapp.database.connection import Client, open_database
 from myapp.database.file import File, FileStatus
 from myapp.database.notification import Notification
 from myapp.database.outbox import OutboxRow
@@ -49,11 +49,18 @@ class Account:
 
 @dataclass
 class Findings:
-    """`drained` is how long it took until nothing was left to do, in seconds."""
+    """`drained` is how long it took until nothing was left to do, in seconds.
+
+    `begun` has for each task its jobs with the times at which a worker began them; `redone` is
+    how many long jobs had come past their middle and then began anew.
+    """
 
     accounts: dict[str, Account] = field(default_factory=dict)
     jobs: Counter[str] = field(default_factory=Counter)
     pushed: dict[str, list[float]] = field(default_factory=dict)
+    begun: dict[str, dict[str, list[float]]] = field(default_factory=dict)
+    redone: int = 0
+    ticks: TickFindings | None = None
     drained: float | None = None
     errors: Counter[str] = field(default_factory=Counter)  # defects, in the words of our own logs
 
@@ -69,23 +76,59 @@ def settings_of(fleet: Fleet) -> Settings:
     return Settings(_env_file=None, **known)  # type: ignore[arg-type,call-arg]  # pydantic reads text
 
 
-async def take_stock(fleet: Fleet, client: httpx.AsyncClient, ledger: Ledger) -> Findings:
+async def take_stock(
+    fleet: Fleet, client: httpx.AsyncClient, ledger: Ledger, suffered: Sequence[Suffered]
+) -> Findings:
     """Waits until nothing is left to do, and looks at what was done."""
     findings = Findings()
     began = time.monotonic()
     redis = Redis.from_url(fleet.redis_url, decode_responses=True)
-    async with open_database(settings_of(fleet)), redis:
+    async with open_database(settings_of(fleet)) as database, redis:
+        last_tick = await close_ticks(redis, within=DRAIN_SECONDS)
         while time.monotonic() - began < DRAIN_SECONDS and findings.drained is None:
             await asyncio.sleep(LOOK_SECONDS)
             if await is_drained(redis, ledger):
                 findings.drained = time.monotonic() - began
         findings.jobs = await count_jobs(redis)
         findings.errors = Counter(
-            line["event"] for line in read_logs(fleet, "*") if line["level"] in ERRORS
+            line["event"] for line in read_logs(fleet.folder, "*") if line["level"] in ERRORS
         )
         findings.pushed = read_pushes(fleet)
+        findings.begun = read_begun(fleet)
         findings.accounts = await settle(client, ledger, findings.pushed)
+        work = await database.client.execute_query_dict("SELECT id, halfway, done FROM drill_work")
+        findings.redone = sum(row["halfway"] > 1 for row in work)
+        done = {row["id"]: row["done"] for row in work}
+        findings.accounts["long jobs"] = compare({*ledger.work, *done}, done)
+        due = range(ledger.first_tick, last_tick + 1, TICK_SECONDS)
+        said = read_said(fleet)
+        fired = await read_ticks(database.client, said)
+        findings.ticks = judge(due, fired, said, outages_of(fleet, suffered))
+        findings.accounts["cron ticks"] = count_ticks(findings.ticks)
     return findings
+
+
+async def read_ticks(client: Client, said: Mapping[int, list[float]]) -> dict[int, list[float]]:
+    """When each tick was fired whose job was done: more than once also where only `said` so."""
+    rows = await client.execute_query_dict("SELECT DISTINCT tick, fired_at FROM drill_tick")
+    fired: dict[int, list[float]] = {}
+    for row in rows:
+        fired.setdefault(row["tick"], []).append(row["fired_at"] / 1000)
+    return {tick: max(times, said.get(tick, []), key=len) for tick, times in fired.items()}
+
+
+def read_said(fleet: Fleet) -> dict[int, list[float]]:
+    """When a scheduler said of each tick that it had fired it."""
+    said: dict[int, list[float]] = {}
+    for line in read_logs(fleet.folder, "scheduler-*"):
+        if line["event"] == "cron fired" and line["name"] == TICKS.name:
+            said.setdefault(tick_of(line["job"]), []).append(moment_of(line))
+    return said
+
+
+def count_ticks(ticks: TickFindings) -> Account:
+    """Those for which another one fired on return from an outage are kept: it stands for them."""
+    return Account(ticks.due, ticks.due - len(ticks.missing), len(ticks.repeated))
 
 
 async def is_drained(redis: Redis, ledger: Ledger) -> bool:
@@ -110,21 +153,18 @@ async def count_jobs(redis: Redis) -> Counter[str]:
 def read_pushes(fleet: Fleet) -> dict[str, list[float]]:
     """When each notification was pushed: what the push provider wrote to the workers' logs."""
     pushed: dict[str, list[float]] = {}
-    for line in read_logs(fleet, "worker-*"):
+    for line in read_logs(fleet.folder, "worker-*"):
         if line["event"] == "push":
-            moment = datetime.fromisoformat(line["timestamp"]).timestamp()
-            pushed.setdefault(line["notification"], []).append(moment)
+            pushed.setdefault(line["notification"], []).append(moment_of(line))
     return pushed
 
 
-def read_logs(fleet: Fleet, names: str) -> Iterator[dict[str, Any]]:
-    """What our own processes have logged. The last line of one that was killed may be half."""
-    for log in fleet.folder.glob(f"{names}.log"):
-        for text in log.read_text(errors="replace").splitlines():
-            with suppress(ValueError):
-                line = json.loads(text)
-                if isinstance(line, dict) and "event" in line:
-                    yield line
+def read_begun(fleet: Fleet) -> dict[str, dict[str, list[float]]]:
+    begun: dict[str, dict[str, list[float]]] = {}
+    for line in read_logs(fleet.folder, "worker-*"):
+        if line["event"] == "job started":
+            begun.setdefault(line["task"], {}).setdefault(line["job"], []).append(moment_of(line))
+    return begun
 
 
 async def settle(

@@ -10,7 +10,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.drill.feature import WORK
 from benchmarks.drill.fleet import Fleet
+from benchmarks.drill.history import under_way
 from benchmarks.drill.ledger import Ledger
 
 KILLED_SECONDS = (0.2, 2.0)
@@ -19,6 +21,7 @@ FULL_SECONDS = (3.0, 5.0)
 CALM_SECONDS = (0.5, 1.5)  # between two faults
 RECOVERY_SECONDS = 40.0
 DISK_BYTES = 400 * 1024 * 1024
+BUSY_SECONDS = 20.0  # for a worker to have something under way that a fault can hit
 UNHARMED = {"store"}  # it takes twenty seconds to start, and its gateway stands for it
 
 
@@ -35,10 +38,14 @@ class Fault:
 
 @dataclass
 class Suffered:
-    """A fault that was injected: when its cause came, when it was gone, and when all worked."""
+    """A fault that was injected: when its cause came, when it was gone, and when all worked.
+
+    `caught` are the long jobs that were under way in its workers; None where it had none.
+    """
 
     fault: Fault
     began: float
+    caught: frozenset[str] | None = None
     ended: float = 0.0
     recovered: float | None = None
 
@@ -63,7 +70,8 @@ async def inject_all(
         await asyncio.sleep(dice.uniform(*CALM_SECONDS))
         if time.time() > until:
             break
-        each = Suffered(fault, began=time.time())
+        caught = await await_work(fleet, fault)
+        each = Suffered(fault, began=time.time(), caught=caught)
         suffered.append(each)
         await inject(fleet, fault, dice)
         each.ended = time.time()
@@ -86,6 +94,19 @@ async def inject(fleet: Fleet, fault: Fault, dice: random.Random) -> None:
     )
     for part in parts:
         part.start() if fault.deed == "killed" else part.resume()
+
+
+async def await_work(fleet: Fleet, fault: Fault) -> frozenset[str] | None:
+    """The long jobs that a fault of workers will hit, as soon as each of them has some."""
+    workers = [name for name in fault.parts if name.startswith("worker")]
+    if not workers:
+        return None
+    found = [under_way(fleet.folder, name, task=WORK.name) for name in workers]
+    end = time.monotonic() + BUSY_SECONDS
+    while not all(found) and time.monotonic() < end:
+        await asyncio.sleep(0.1)
+        found = [under_way(fleet.folder, name, task=WORK.name) for name in workers]
+    return frozenset().union(*found) if all(found) else frozenset()
 
 
 async def recovery(ledger: Ledger, since: float) -> float | None:

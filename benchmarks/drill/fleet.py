@@ -16,16 +16,27 @@ from tests.support.buckets import BUCKET, scratch_place
 from tests.support.program import run_program
 from tests.support.seaweed import ACCESS_KEY, SECRET_KEY, Seaweed, answers, free_ports
 
-OURS = ("api", "worker-1", "worker-2", "scheduler")
+OURS = ("api", "worker-1", "worker-2", "scheduler-1", "scheduler-2")
 RESTART_SECONDS = 0.5
 STOP_SECONDS = 35.0
 SERVER_SECONDS = 30.0  # for servers to come up at the beginning
 
 
 class Fleet:
-    """Every part, by name. `data` holds what may not be lost, `folder` the rest and the logs."""
+    """Every part, by name. `data` holds what may not be lost, `folder` the rest and the logs.
 
-    def __init__(self, folder: Path, data: Path, *, database: str | None, storage: str) -> None:
+    `program` is the module that our own are run as.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        data: Path,
+        *,
+        database: str | None,
+        storage: str,
+        program: str = "myapp",
+    ) -> None:
         self.folder = folder
         self.data = data
         [self.port] = free_ports(1)
@@ -33,6 +44,7 @@ class Fleet:
         self.seaweed = Seaweed(make_folder(folder / "seaweed")) if storage == "s3" else None
         self.redis_url = f"unix://{data}/redis/s"
         self.restarts = Counter[str]()
+        self._program = program
         self.parts = {part.name: part for part in self._make_parts()}
 
     @property
@@ -60,7 +72,7 @@ class Fleet:
             parts.append(Part("storage", self.seaweed.gateway_command, self._log("storage")))
         for name in OURS:
             role = name.partition("-")[0]
-            command = [sys.executable, "-m", "myapp", f"--role={role}", f"--port={self.port}"]
+            command = [sys.executable, "-m", self._program, f"--role={role}", f"--port={self.port}"]
             parts.append(Part(name, command, self._log(name), env=self.env))
         return parts
 
@@ -68,7 +80,12 @@ class Fleet:
         return self.folder / f"{name}.log"
 
     async def start(self) -> None:
-        """The servers first, then the schema, then our own; whoever keeps them up is `keep_up`."""
+        """Servers, schema and our own; whoever keeps them up is `keep_up`."""
+        await self.start_servers()
+        self.start_ours()
+
+    async def start_servers(self) -> None:
+        """Those that others made, and the schema in the database."""
         for name, part in self.parts.items():
             if name not in OURS:
                 part.start()
@@ -77,6 +94,8 @@ class Fleet:
                 await self._await_storage(self.seaweed)
             while not await self._migrate():  # noqa: ASYNC110  # another program looks
                 await asyncio.sleep(RESTART_SECONDS)
+
+    def start_ours(self) -> None:
         for name in OURS:
             self.parts[name].start()
 

@@ -5,7 +5,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-OPERATIONS = ("sign-in", "notification", "upload", "event")
+OPERATIONS = ("sign-in", "notification", "upload", "event", "work")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +31,14 @@ class Ledger:
 
     `notifications` and `events` are ids (numbers, for events) with the time of their acceptance,
     `told` the same with each time that a stream told of them. `good` holds for each operation when
-    a request of its was begun and when it succeeded.
+    a request of its was begun and when it succeeded. `work` are the long jobs, by what they see
+    to; `first_tick` is the first one of the cron.
     """
 
     notifications: dict[str, float] = field(default_factory=dict)
     events: dict[str, float] = field(default_factory=dict)
+    work: set[str] = field(default_factory=set)
+    first_tick: int = 0
     files: dict[str, Stored] = field(default_factory=dict)
     people: list[Joined] = field(default_factory=list)
     told: dict[str, list[float]] = field(default_factory=dict)

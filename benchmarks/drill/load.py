@@ -1,4 +1,4 @@
-"""The load: people sign in, get notifications and events, and keep files, at a steady pace."""
+"""The load: people sign in, get notifications, events and work done, and keep files."""
 
 import asyncio
 import hashlib
@@ -7,18 +7,20 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from uuid import UUID
 
 import httpx
 
 from benchmarks.drill.fleet import Fleet
 from benchmarks.drill.ledger import Joined, Ledger, Stored
 
-PACE = {"sign-in": 2.0, "notification": 6.0, "upload": 1.0, "event": 2.0}  # a second
+PACE = {"sign-in": 2.0, "notification": 6.0, "upload": 1.0, "event": 2.0, "work": 2.0}  # a second
 LISTENERS = 20
 ANSWER_SECONDS = 10.0
 SPARE_SECONDS = 90.0  # the last fault may take longer than was planned
 TRY_PAUSE = 0.3
 FILE_BYTES = (1_000, 200_000)
+WORK_STEPS = (2, 5)  # before the middle and after it: two to five seconds in all
 OUTAGES = {409, 429, 503}  # 409: a try whose process died still holds the idempotency key
 
 
@@ -67,6 +69,7 @@ class Load:
             "notification": self._notify,
             "upload": self._upload,
             "event": self._publish,
+            "work": self._order,
         }
         async with asyncio.TaskGroup() as group:
             for name, operation in operations.items():
@@ -130,6 +133,13 @@ class Load:
         if await self._try("POST", "/events", headers=self._key, json=body):
             self._ledger.events[str(number)] = time.time()
             self._ledger.record_success("event", began)
+
+    async def _order(self, _number: int) -> None:
+        """Work that takes seconds. Its id makes it one piece, however often it is asked for."""
+        work = str(UUID(int=self._dice.getrandbits(128)))
+        body = {"id": work, "steps": self._dice.randint(*WORK_STEPS)}
+        await self.persist("POST", "/drill/work", operation="work", headers=self._key, json=body)
+        self._ledger.work.add(work)
 
     async def persist(
         self, method: str, path: str, *, operation: str = "", **request: object

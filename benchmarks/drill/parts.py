@@ -3,17 +3,30 @@
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+
+UNNOTICED_SECONDS = 1.0  # how long one that ended by itself may have been gone
+
+
+@dataclass(frozen=True)
+class Outage:
+    """When a part did not run. One that was `restarted` may have needed some time after that."""
+
+    began: float
+    ended: float
+    restarted: bool
 
 
 @dataclass
 class Part:
     """A command that runs until it is killed, and is started again.
 
-    `user` is whom it runs as, where the caller may choose; its output goes to `log`.
+    `user` is whom it runs as, where the caller may choose; its output goes to `log`. Times are
+    those of time.time(); `gone_since` is None while it runs.
     """
 
     name: str
@@ -22,6 +35,8 @@ class Part:
     env: Mapping[str, str] = field(default_factory=lambda: {"PATH": os.environ["PATH"]})
     user: str | None = None
     is_wanted: bool = False  # whether it is to be started again when it ends
+    outages: list[Outage] = field(default_factory=list)
+    gone_since: float | None = 0.0
     _process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -45,18 +60,23 @@ class Part:
                 start_new_session=True,  # an interrupt from the terminal is the drill's alone
             )
         self.is_wanted = True
+        self._end_outage(restarted=True)
 
     def kill(self) -> None:
         self.is_wanted = False
+        self.gone_since = time.time()
         self._send(signal.SIGKILL)
         if self._process:
             self._process.wait()
 
     def pause(self) -> None:
+        self.gone_since = time.time()
         self._send(signal.SIGSTOP)
 
     def resume(self) -> None:
         self._send(signal.SIGCONT)
+        if self.gone_since is not None:
+            self._end_outage(restarted=False)
 
     def ask_to_stop(self) -> None:
         self.is_wanted = False
@@ -72,6 +92,12 @@ class Part:
         except subprocess.TimeoutExpired:
             self.kill()
             return None
+
+    def _end_outage(self, *, restarted: bool) -> None:
+        now = time.time()
+        began = now - UNNOTICED_SECONDS if self.gone_since is None else self.gone_since
+        self.outages.append(Outage(began, now, restarted))
+        self.gone_since = None
 
     def _send(self, number: signal.Signals) -> None:
         if not self._process or self._process.poll() is not None:

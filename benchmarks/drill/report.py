@@ -6,6 +6,7 @@ from pathlib import Path
 
 from benchmarks.drill.accounting import Findings
 from benchmarks.drill.faults import RECOVERY_SECONDS, Suffered
+from benchmarks.drill.feature import WORK
 from benchmarks.drill.fleet import Fleet
 from benchmarks.drill.ledger import OPERATIONS, Ledger
 from benchmarks.drill.load import PACE
@@ -23,7 +24,7 @@ def faults_found(
     ]
     found += [
         f"{findings.accounts[name].repeated} {name} more than once"
-        for name in ("notifications", "their events", "published events", "people")
+        for name in ("notifications", "their events", "published events", "people", "cron ticks")
         if findings.accounts[name].repeated
     ]
     if unwell := {status: n for status, n in findings.jobs.items() if status != "complete"}:
@@ -36,6 +37,11 @@ def faults_found(
         f"not well again within {RECOVERY_SECONDS:.0f} s after {each.fault}"
         for each in suffered
         if each.recovered is None
+    ]
+    found += [
+        f"no long job was under way at {each.fault}"
+        for each in suffered
+        if each.caught == frozenset()
     ]
     found += [f"{n} times {text}" for text, n in ledger.unexpected.most_common(SHOWN)]
     found += [f"{n} errors logged: {text}" for text, n in findings.errors.most_common(SHOWN)]
@@ -63,11 +69,17 @@ def write_report(
             for name, each in findings.accounts.items()
         ],
     )
+    runs = {task: count_runs(jobs) for task, jobs in sorted(findings.begun.items())}
     rows = [row_of(each, ledger, findings, suffered[0].began) for each in suffered]
     report.add_table(
         "Faults, in seconds: without a success beyond the usual pause, and the slowest way",
-        ["", "at", "lasted", "well after", *OPERATIONS, "told", "pushed"],
+        ["", "at", "lasted", "well after", *OPERATIONS, "told", "pushed", "caught", "again"],
         [list(row.values()) for row in rows],
+    )
+    report.add_table(
+        "Jobs that workers began",
+        ["", "jobs", "begun more than once", "begun in all"],
+        [[task, *map(str, row.values())] for task, row in runs.items()],
     )
     found = faults_found(findings, ledger, suffered, stops)
     report.add_values("seed", seed)
@@ -76,11 +88,23 @@ def write_report(
         {name: {**asdict(each), "lost": each.lost} for name, each in findings.accounts.items()},
     )
     report.add_values("faults", rows)
+    report.add_values("jobs", runs)
     report.add_values("found", found)
     report.add_target("lost", findings.lost, at_most=0)
     report.add_target("other faults found", len(found), at_most=0)
     drained = "never" if findings.drained is None else f"{findings.drained:.1f} s"
     report.add_note(f"Nothing was left to do after {drained}; jobs: {dict(findings.jobs)}.")
+    report.add_note(
+        "At a fault of workers, caught are the long jobs that were under way in them, and again is "
+        f"when the last of these that was begun once more was; {findings.redone} were past their "
+        "middle by then."
+    )
+    if ticks := findings.ticks:
+        report.add_note(
+            f"Of {ticks.due} ticks of the cron {ticks.passed} passed while no scheduler or no "
+            "Redis was there, and one that fired on return stood for them. "
+            f"Missing: {[*ticks.missing] or 'none'}; fired again: {[*ticks.repeated] or 'none'}."
+        )
     report.add_note(f"Started again because they ended by themselves: {dict(fleet.restarts)}.")
     for note in notes:
         report.add_note(note)
@@ -107,6 +131,28 @@ def row_of(
         },
         "told": slowest(accepted, ledger.told),
         "pushed": slowest(accepted, findings.pushed),
+        "caught": "" if each.caught is None else len(each.caught),
+        "again": begun_again(each, findings),
+    }
+
+
+def begun_again(each: Suffered, findings: Findings) -> str | float:
+    """When the last of the jobs that a fault caught was begun anew, in seconds after it."""
+    begun = findings.begun.get(WORK.name, {})
+    later = [
+        min(after)
+        for job in each.caught or ()
+        if (after := [moment for moment in begun.get(job, []) if moment > each.began])
+    ]
+    return round(max(later) - each.began, 1) if later else ""
+
+
+def count_runs(jobs: Mapping[str, Sequence[float]]) -> dict[str, int]:
+    """Of one task: its jobs, how many of them were begun more than once, and all beginnings."""
+    return {
+        "jobs": len(jobs),
+        "begun more than once": sum(len(times) > 1 for times in jobs.values()),
+        "begun in all": sum(map(len, jobs.values())),
     }
 
 

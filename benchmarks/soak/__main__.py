@@ -2,8 +2,8 @@
 
     python -m benchmarks.soak [--minutes 20] [--database postgres|mariadb|sqlite] [--report FOLDER]
 
-Starts an api, two workers, a scheduler, a Redis and a database server of its own. Samples memory,
-file descriptors, keys in Redis and rows; what the load has made to stay (notifications, say) is
+Starts an api, two workers, two schedulers, a Redis and a database server. Samples memory, file
+descriptors, keys in Redis and rows; what the load has made to stay (notifications, say) is
 subtracted from the rows. Exit status 1 when something still grows in the second half, when a
 request failed, or when a process ended.
 """
