@@ -11,13 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.drill.feature import WORK
-from benchmarks.drill.fleet import Fleet
+from benchmarks.drill.fleet import SCHEDULERS, WORKERS, Fleet
 from benchmarks.drill.history import under_way
 from benchmarks.drill.ledger import Ledger
 
-KILLED_SECONDS = (0.2, 2.0)
-PAUSED_SECONDS = (2.0, 6.0)
-FULL_SECONDS = (3.0, 5.0)
+LASTING_SECONDS = {
+    "killed": (0.2, 2.0),
+    "paused": (2.0, 6.0),
+    "frozen": (18.0, 20.0),  # longer than a worker's lease: others take its jobs, then it goes on
+    "full": (3.0, 5.0),
+}
 CALM_SECONDS = (0.5, 1.5)  # between two faults
 RECOVERY_SECONDS = 40.0
 DISK_BYTES = 400 * 1024 * 1024
@@ -29,7 +32,7 @@ UNHARMED = {"store"}  # it takes twenty seconds to start, and its gateway stands
 class Fault:
     """One thing that goes wrong with some parts at once."""
 
-    deed: str  # "killed", "paused" or "full"
+    deed: str  # "killed", "paused", "frozen" (a long pause) or "full"
     parts: tuple[str, ...]
 
     def __str__(self) -> str:
@@ -51,10 +54,14 @@ class Suffered:
 
 
 def plan(fleet: Fleet, dice: random.Random, *, with_disk: bool) -> Iterator[Fault]:
-    """Every part killed and paused once, in some order; then two at a time, for ever."""
+    """Every part killed and paused once, in some order; then two at a time, for ever.
+
+    Among the first are one worker that is taken for dead, and a time without any scheduler.
+    """
     names = [name for name in fleet.parts if name not in UNHARMED]
     single = [Fault(deed, (name,)) for deed in ("killed", "paused") for name in names]
     single += [Fault("full", ("disk",))] if with_disk else []
+    single += [Fault("frozen", (dice.choice(WORKERS),)), Fault("paused", SCHEDULERS)]
     dice.shuffle(single)
     yield from single
     while True:
@@ -83,22 +90,21 @@ async def inject_all(
 
 async def inject(fleet: Fleet, fault: Fault, dice: random.Random) -> None:
     """Returns when the cause is gone; the effects may last."""
+    seconds = dice.uniform(*LASTING_SECONDS[fault.deed])
     if fault.deed == "full":
-        await fill(fleet.data, dice.uniform(*FULL_SECONDS))
+        await fill(fleet.data, seconds)
         return
     parts = [fleet.parts[name] for name in fault.parts]
     for part in parts:
         part.kill() if fault.deed == "killed" else part.pause()
-    await asyncio.sleep(
-        dice.uniform(*(KILLED_SECONDS if fault.deed == "killed" else PAUSED_SECONDS))
-    )
+    await asyncio.sleep(seconds)
     for part in parts:
         part.start() if fault.deed == "killed" else part.resume()
 
 
 async def await_work(fleet: Fleet, fault: Fault) -> frozenset[str] | None:
     """The long jobs that a fault of workers will hit, as soon as each of them has some."""
-    workers = [name for name in fault.parts if name.startswith("worker")]
+    workers = [name for name in fault.parts if name in WORKERS]
     if not workers:
         return None
     found = [under_way(fleet.folder, name, task=WORK.name) for name in workers]

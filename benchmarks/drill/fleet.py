@@ -16,7 +16,9 @@ from tests.support.buckets import BUCKET, scratch_place
 from tests.support.program import run_program
 from tests.support.seaweed import ACCESS_KEY, SECRET_KEY, Seaweed, answers, free_ports
 
-OURS = ("api", "worker-1", "worker-2", "scheduler-1", "scheduler-2")
+WORKERS = ("worker-1", "worker-2")
+SCHEDULERS = ("scheduler-1", "scheduler-2")
+OURS = ("api", *WORKERS, *SCHEDULERS)
 RESTART_SECONDS = 0.5
 STOP_SECONDS = 35.0
 SERVER_SECONDS = 30.0  # for servers to come up at the beginning

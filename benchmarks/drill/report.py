@@ -7,16 +7,21 @@ from pathlib import Path
 from benchmarks.drill.accounting import Findings
 from benchmarks.drill.faults import RECOVERY_SECONDS, Suffered
 from benchmarks.drill.feature import WORK
-from benchmarks.drill.fleet import Fleet
+from benchmarks.drill.fleet import WORKERS, Fleet
 from benchmarks.drill.ledger import OPERATIONS, Ledger
 from benchmarks.drill.load import PACE
 from benchmarks.report import Report
 
+AGAIN_SECONDS = 30.0  # until what a killed worker did is begun anew, as is promised
 SHOWN = 5  # of each kind of unexpected answer
 
 
 def faults_found(
-    findings: Findings, ledger: Ledger, suffered: Sequence[Suffered], stops: Sequence[str]
+    fleet: Fleet,
+    findings: Findings,
+    ledger: Ledger,
+    suffered: Sequence[Suffered],
+    stops: Sequence[str],
 ) -> list[str]:
     """What must not be, in sentences."""
     found = [
@@ -42,6 +47,11 @@ def faults_found(
         f"no long job was under way at {each.fault}"
         for each in suffered
         if each.caught == frozenset()
+    ]
+    found += [
+        f"jobs ran again only {again} s after {each.fault}"
+        for each in suffered
+        if (again := begun_again(each, findings)) and was_late(each, again, fleet)
     ]
     found += [f"{n} times {text}" for text, n in ledger.unexpected.most_common(SHOWN)]
     found += [f"{n} errors logged: {text}" for text, n in findings.errors.most_common(SHOWN)]
@@ -81,7 +91,7 @@ def write_report(
         ["", "jobs", "begun more than once", "begun in all"],
         [[task, *map(str, row.values())] for task, row in runs.items()],
     )
-    found = faults_found(findings, ledger, suffered, stops)
+    found = faults_found(fleet, findings, ledger, suffered, stops)
     report.add_values("seed", seed)
     report.add_values(
         "accounts",
@@ -132,11 +142,23 @@ def row_of(
         "told": slowest(accepted, ledger.told),
         "pushed": slowest(accepted, findings.pushed),
         "caught": "" if each.caught is None else len(each.caught),
-        "again": begun_again(each, findings),
+        "again": begun_again(each, findings) or "",
     }
 
 
-def begun_again(each: Suffered, findings: Findings) -> str | float:
+def was_late(each: Suffered, again: float, fleet: Fleet) -> bool:
+    """Whether jobs of the killed waited longer than is promised, and no later fault was why."""
+    seers = [fleet.parts[name] for name in ("redis", *WORKERS)]
+    later = [
+        outage
+        for part in seers
+        for outage in part.outages
+        if each.ended < outage.began < each.began + again
+    ]
+    return each.fault.deed == "killed" and again > AGAIN_SECONDS and not later
+
+
+def begun_again(each: Suffered, findings: Findings) -> float | None:
     """When the last of the jobs that a fault caught was begun anew, in seconds after it."""
     begun = findings.begun.get(WORK.name, {})
     later = [
@@ -144,7 +166,7 @@ def begun_again(each: Suffered, findings: Findings) -> str | float:
         for job in each.caught or ()
         if (after := [moment for moment in begun.get(job, []) if moment > each.began])
     ]
-    return round(max(later) - each.began, 1) if later else ""
+    return round(max(later) - each.began, 1) if later else None
 
 
 def count_runs(jobs: Mapping[str, Sequence[float]]) -> dict[str, int]:

@@ -19,7 +19,7 @@ from redis.exceptions import RedisError
 
 from benchmarks.drill.faults import Suffered
 from benchmarks.drill.feature import TICK_SECONDS, TICKS
-from benchmarks.drill.fleet import Fleet
+from benchmarks.drill.fleet import SCHEDULERS, Fleet
 from benchmarks.drill.history import moment_of, read_logs
 from benchmarks.drill.parts import Part
 from myapp.queue.keys import Key
@@ -73,8 +73,7 @@ def outages_of(fleet: Fleet, suffered: Iterable[Suffered]) -> list[Span]:
     """When no scheduler or no Redis was there, and the time that a return may take."""
     away = [(each.began, each.ended) for each in fleet.parts["redis"].outages]
     away += [(each.began, each.ended) for each in suffered if each.fault.deed == "full"]
-    schedulers = [part for name, part in fleet.parts.items() if name.startswith("scheduler")]
-    away += reduce(intersect, [times_down(fleet, part) for part in schedulers])
+    away += reduce(intersect, [times_down(fleet, fleet.parts[name]) for name in SCHEDULERS])
     return [(began, ended + RETURN_SECONDS) for began, ended in away]
 
 
