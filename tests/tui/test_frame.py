@@ -186,14 +186,25 @@ class TestKeys:
                 operator.app.post_message(Key(key, characters.get(key, key)))
             await operator.until(lambda: operator.status == "1 cron · filter: sync")
 
-    async def test_of_views_leave_what_is_behind_a_dialog(self, sit: Sit) -> None:
+    async def test_of_views_close_what_is_only_to_be_read(self, sit: Sit) -> None:
         async with sit() as operator:
             await go(operator, AuditView)
             await operator.press("question_mark")
             await operator.until(lambda: isinstance(operator.app.screen, Help))
-            await operator.press("2", "escape")
+            for key in ("question_mark", JobsView.KEY, "escape"):  # all at once
+                operator.app.post_message(Key(key, None))
+            await operator.until(partial(shows, operator, JobsView.NAME))
             await operator.until(lambda: len(operator.app.screen_stack) == 1)
-            assert shows(operator, AuditView.NAME)
+
+    async def test_of_views_leave_what_is_behind_a_question(self, sit: Sit) -> None:
+        async with sit() as operator:
+            await go(operator, JobsView)
+            await operator.until(lambda: "default" in drawn(operator.app.screen))
+            await operator.press("p")
+            await operator.question()
+            await operator.press(AuditView.KEY, "n")
+            await operator.until(lambda: len(operator.app.screen_stack) == 1)
+            assert shows(operator, JobsView.NAME)
 
     async def test_of_views_may_be_typed_into_a_field(self, sit: Sit) -> None:
         async with sit() as operator:
