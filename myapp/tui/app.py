@@ -14,7 +14,7 @@ from textual.widgets import ContentSwitcher, Input, Static, Tab, Tabs
 
 from myapp.errors import AppError, Unavailable
 from myapp.tui.desk import Desk
-from myapp.tui.dialogs import Help, Reading
+from myapp.tui.dialogs import Confirm, Form, Help, ShowSecret
 from myapp.tui.footer import KeyFooter
 from myapp.tui.themes import SIXTEEN
 from myapp.tui.view import Place, View
@@ -139,17 +139,13 @@ class Dashboard(App[None]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """A number is no view's key in a field, nor before a question about what is behind it."""
-        if action == "show" and (isinstance(self.focused, Input) or self._is_asking()):
+        is_asked = isinstance(self.screen, Confirm | Form | ShowSecret)
+        if action == "show" and (is_asked or isinstance(self.focused, Input)):
             return False
         return super().check_action(action, parameters)
 
-    def _is_asking(self) -> bool:
-        return len(self.screen_stack) > 1 and not isinstance(self.screen, Reading)
-
     async def action_show(self, view: str) -> None:
-        """To a view as it was left; what is only to be read is closed for it."""
-        if isinstance(self.screen, Reading):
-            self.screen.dismiss()
+        """To a view as it was left."""
         if view != self.view.NAME:
             self._trail.append(Step(self.view.where()))
             await self.go_to(self._place_of(view))

@@ -172,19 +172,11 @@ class ShowSecret(ModalScreen[None]):
         self.notify("Copied")
 
 
-class Reading(ModalScreen[None]):
-    """Something to read, until it is closed, or left for a view."""
-
-    def action_close(self) -> None:
-        if self.is_current:  # a second key may have been on its way
-            self.dismiss()
-
-
-class Details(Reading):
-    """All there is to say of something."""
+class Details(ModalScreen[None]):
+    """Something to read, until it is closed."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q,enter", "close", "Close"),
+        Binding("escape,q,enter", "dismiss", "Close"),
         Binding("j", "scroll(1)", "Down", show=False),
         Binding("k", "scroll(-1)", "Up", show=False),
     ]
@@ -203,11 +195,11 @@ class Details(Reading):
         self.query_one(VerticalScroll).scroll_relative(y=by, animate=False)
 
 
-class Help(Reading):
+class Help(ModalScreen[None]):
     """The keys that do something where it was asked for."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,question_mark,q,enter", "close", "Close")
+        Binding("escape,question_mark,q,enter", "dismiss", "Close")
     ]
 
     def __init__(self, title: str, notes: str, active: Sequence[ActiveBinding]) -> None:

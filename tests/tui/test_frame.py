@@ -186,16 +186,6 @@ class TestKeys:
                 operator.app.post_message(Key(key, characters.get(key, key)))
             await operator.until(lambda: operator.status == "1 cron · filter: sync")
 
-    async def test_of_views_close_what_is_only_to_be_read(self, sit: Sit) -> None:
-        async with sit() as operator:
-            await go(operator, AuditView)
-            await operator.press("question_mark")
-            await operator.until(lambda: isinstance(operator.app.screen, Help))
-            for key in ("question_mark", JobsView.KEY, "escape"):  # all at once
-                operator.app.post_message(Key(key, None))
-            await operator.until(partial(shows, operator, JobsView.NAME))
-            await operator.until(lambda: len(operator.app.screen_stack) == 1)
-
     async def test_of_views_leave_what_is_behind_a_question(self, sit: Sit) -> None:
         async with sit() as operator:
             await go(operator, JobsView)
