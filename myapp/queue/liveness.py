@@ -39,6 +39,12 @@ class Timings:
         if not self.beat < self.fence < self.lease:
             raise ValueError("a worker beats, then doubts itself, then may be taken for dead")
 
+    @property
+    def farewell(self) -> float:
+        """How long a stop may take after the grace of its jobs, with Redis away: until handlers
+        have ended, until that was reported, and until the worker has signed off."""
+        return 3 * self.goodbye
+
 
 class Watch:
     """What one observer has seen of the others' beats, and since when."""

@@ -30,7 +30,7 @@ from myapp.until import until
 
 log = structlog.get_logger()
 
-GRACE = 20.0
+DEADLINE = 26.0
 
 
 class QueueWorker(SaqWorker[Context]):
@@ -142,8 +142,9 @@ class QueueWorker(SaqWorker[Context]):
 class Worker:
     """A worker process: serves its queues until it is told to stop, then drains.
 
-    `concurrency` is for each queue. Jobs under way at the stop get `grace` seconds; what has not
-    ended then is put back to the front of its queue, and the attempt does not count.
+    `concurrency` is for each queue. Within `deadline` seconds of the stop it has drained, also
+    where Redis goes away meanwhile: jobs under way get what that leaves them. What has not ended
+    then is put back to the front of its queue, and the attempt does not count.
     """
 
     def __init__(
@@ -154,7 +155,7 @@ class Worker:
         queues: Sequence[str] = ("default", "low"),
         concurrency: int = 10,
         link: RedisLink | None = None,
-        grace: float = GRACE,
+        deadline: float = DEADLINE,
         timings: Timings | None = None,
         metrics: JobMetrics | None = None,
     ) -> None:
@@ -164,8 +165,8 @@ class Worker:
         self._queues = tuple(dict.fromkeys(queues))
         self._concurrency = concurrency
         self._link = link or RedisLink()
-        self._grace = grace
         self._timings = timings or Timings()
+        self._grace = deadline - self._timings.farewell
         self._started_at = datetime.now(UTC)
         self._metrics = metrics or JobMetrics(CollectorRegistry())
         self._executor = Executor(
@@ -212,7 +213,7 @@ class Worker:
         }
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Works until `stop`; returns when drained, within grace + 3 * goodbye seconds."""
+        """Works until `stop`; returns when drained."""
         self._log_start()
         draining, drained = asyncio.Event(), asyncio.Event()
         try:

@@ -16,7 +16,7 @@ async def serve_worker(context: RoleContext) -> None:
         concurrency=settings.worker_concurrency,
         link=context.resources.queue_link,
         metrics=JobMetrics(context.resources.metrics),
-        grace=context.deadline,
+        deadline=context.deadline,
     )
     context.ready.set()
     await worker.run(context.stop)

@@ -38,7 +38,7 @@ async def main(url: str) -> None:
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     registry = build_registry([(SLEEP, partial(sleep, redis))])
-    await Worker(redis, registry, timings=TIMINGS, grace=0.5).run(stop)
+    await Worker(redis, registry, timings=TIMINGS, deadline=2).run(stop)
     await redis.aclose()
 
 

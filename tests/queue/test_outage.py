@@ -22,6 +22,7 @@ Eventually = Callable[..., Awaitable[Any]]
 IDLE = Task("person:idle", Nothing)
 TICK = Cron("tick", IDLE, "* * * * * *", Nothing())
 LONG = Task("person:long", Nothing)
+DEADLINE = 2.5  # seconds
 
 
 class Counting(Redis):
@@ -48,7 +49,13 @@ class Outage:
         self.link = RedisLink()
         self.timings = timings
         self.registry = build_registry([(IDLE, self.idle), (LONG, self.long)], [TICK])
-        self.worker = Worker(self.redis, self.registry, link=self.link, timings=timings, grace=1)
+        self.worker = Worker(
+            self.redis,
+            self.registry,
+            link=self.link,
+            timings=timings,
+            deadline=DEADLINE,
+        )
         self.stop = asyncio.Event()
         self.running = asyncio.create_task(self.worker.run(self.stop))
 
@@ -213,3 +220,19 @@ async def test_a_worker_starts_and_stops_while_redis_is_away(own_server: Any) ->
     await running
     assert time.monotonic() - began < 2
     await redis.aclose()
+
+
+async def test_a_worker_whose_redis_hangs_at_the_stop_has_drained_by_its_deadline(
+    outage: Outage, eventually: Eventually
+) -> None:
+    """Also with a job that goes on for longer, which it can then only leave to others."""
+    await outage.queue.enqueue(LONG, Nothing())
+    await eventually(lambda: outage.starts)
+    outage.server.freeze()
+    try:
+        outage.stop.set()
+        async with asyncio.timeout(DEADLINE):
+            await asyncio.shield(outage.running)
+    finally:
+        outage.server.thaw()
+    assert outage.ends == ["cancelled"]

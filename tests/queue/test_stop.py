@@ -43,7 +43,12 @@ class Bench:
                 else:
                     return "done"
 
-        worker = Worker(self._redis, build_registry([(IDLE, handler)]), grace=grace, timings=QUICK)
+        worker = Worker(
+            self._redis,
+            build_registry([(IDLE, handler)]),
+            deadline=grace + QUICK.farewell,
+            timings=QUICK,
+        )
         self.running = asyncio.create_task(worker.run(self.stop))
         key = await self._queue.enqueue(IDLE, Nothing())
         await self._eventually(lambda: self.outcome)
