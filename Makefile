@@ -156,7 +156,7 @@ bench-streams: $(DEVELOPMENT) ## What ten thousand event streams take, and how s
 	$(BIN)/python -m benchmarks.streams
 
 .PHONY: drill
-drill: $(DEVELOPMENT) ## Kill, pause and starve every part under load for three minutes, and count what was lost
+drill: $(DEVELOPMENT) ## Kill, pause and starve every part under load for four minutes, and count what was lost
 	$(BIN)/python -m benchmarks.drill
 
 .PHONY: soak

@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import httpx
 from redis.asyncio import Redis
@@ -48,6 +49,22 @@ class Account:
 
 
 @dataclass
+class PutBack:
+    """A job that a worker put back since it was told to stop: when, in which attempt, and the
+    attempt that came next, which has to be the same one.
+    """
+
+    job: str
+    moment: float
+    attempt: int
+    next: int | None = None
+
+    @property
+    def is_same(self) -> bool:
+        return self.next == self.attempt
+
+
+@dataclass
 class Findings:
     """`drained` is how long it took until nothing was left to do, in seconds.
 
@@ -59,6 +76,7 @@ class Findings:
     jobs: Counter[str] = field(default_factory=Counter)
     pushed: dict[str, list[float]] = field(default_factory=dict)
     begun: dict[str, dict[str, list[float]]] = field(default_factory=dict)
+    put_back: list[PutBack] = field(default_factory=list)
     redone: int = 0
     ticks: TickFindings | None = None
     drained: float | None = None
@@ -95,6 +113,7 @@ async def take_stock(
         )
         findings.pushed = read_pushes(fleet)
         findings.begun = read_begun(fleet)
+        findings.put_back = read_put_back(fleet.folder)
         findings.accounts = await settle(client, ledger, findings.pushed)
         work = await database.client.execute_query_dict("SELECT id, halfway, done FROM drill_work")
         findings.redone = sum(row["halfway"] > 1 for row in work)
@@ -165,6 +184,27 @@ def read_begun(fleet: Fleet) -> dict[str, dict[str, list[float]]]:
         if line["event"] == "job started":
             begun.setdefault(line["task"], {}).setdefault(line["job"], []).append(moment_of(line))
     return begun
+
+
+def read_put_back(folder: Path) -> list[PutBack]:
+    lines = [
+        line
+        for line in read_logs(folder, "worker-*")
+        if line["event"] in ("job started", "job put back")
+    ]
+    attempts: dict[str, int] = {}
+    waiting: dict[str, PutBack] = {}
+    found: list[PutBack] = []
+    for line in sorted(lines, key=moment_of):
+        job = line["job"]
+        if line["event"] == "job started":
+            attempts[job] = line["attempt"]
+            if each := waiting.pop(job, None):
+                each.next = line["attempt"]
+        elif line["why"] == "stopped":
+            waiting[job] = PutBack(job, moment_of(line), attempts[job])
+            found.append(waiting[job])
+    return found
 
 
 async def settle(

@@ -5,12 +5,12 @@ import random
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.drill.feature import WORK
+from benchmarks.drill.feature import TOIL, WORK
 from benchmarks.drill.fleet import SCHEDULERS, WORKERS, Fleet
 from benchmarks.drill.history import under_way
 from benchmarks.drill.ledger import Ledger
@@ -24,7 +24,8 @@ LASTING_SECONDS = {
 CALM_SECONDS = (0.5, 1.5)  # between two faults
 RECOVERY_SECONDS = 40.0
 DISK_BYTES = 400 * 1024 * 1024
-BUSY_SECONDS = 20.0  # for a worker to have something under way that a fault can hit
+BUSY_SECONDS = 40.0  # for a worker to have something under way that a fault can hit
+FRESH_SECONDS = 7.0  # toil begun no longer ago than this is under way when a stop's grace ends
 UNHARMED = {"store"}  # it takes twenty seconds to start, and its gateway stands for it
 
 
@@ -32,7 +33,7 @@ UNHARMED = {"store"}  # it takes twenty seconds to start, and its gateway stands
 class Fault:
     """One thing that goes wrong with some parts at once."""
 
-    deed: str  # "killed", "paused", "frozen" (a long pause) or "full"
+    deed: str  # "killed", "paused", "frozen" (a long pause), "stopped" (as by a platform), "full"
     parts: tuple[str, ...]
 
     def __str__(self) -> str:
@@ -43,7 +44,8 @@ class Fault:
 class Suffered:
     """A fault that was injected: when its cause came, when it was gone, and when all worked.
 
-    `caught` are the long jobs that were under way in its workers; None where it had none.
+    `caught` are the long jobs that were under way in its workers; None where it had none. Of a
+    stop they are those that it cannot wait for; `wrong` is what it ended with other than well.
     """
 
     fault: Fault
@@ -51,17 +53,20 @@ class Suffered:
     caught: frozenset[str] | None = None
     ended: float = 0.0
     recovered: float | None = None
+    wrong: Sequence[str] = ()
 
 
 def plan(fleet: Fleet, dice: random.Random, *, with_disk: bool) -> Iterator[Fault]:
     """Every part killed and paused once, in some order; then two at a time, for ever.
 
-    Among the first are one worker that is taken for dead, and a time without any scheduler.
+    Among the first are one worker that is taken for dead, one that is told to stop, and a time
+    without any scheduler.
     """
     names = [name for name in fleet.parts if name not in UNHARMED]
     single = [Fault(deed, (name,)) for deed in ("killed", "paused") for name in names]
     single += [Fault("full", ("disk",))] if with_disk else []
-    single += [Fault("frozen", (dice.choice(WORKERS),)), Fault("paused", SCHEDULERS)]
+    single += [Fault(deed, (dice.choice(WORKERS),)) for deed in ("frozen", "stopped")]
+    single += [Fault("paused", SCHEDULERS)]
     dice.shuffle(single)
     yield from single
     while True:
@@ -80,7 +85,7 @@ async def inject_all(
         caught = await await_work(fleet, fault)
         each = Suffered(fault, began=time.time(), caught=caught)
         suffered.append(each)
-        await inject(fleet, fault, dice)
+        each.wrong = await inject(fleet, fault, dice)
         each.ended = time.time()
         each.recovered = await recovery(ledger, each.ended)
         lasted = "never" if each.recovered is None else f"{each.recovered - each.began:.1f} s"
@@ -88,12 +93,21 @@ async def inject_all(
     return suffered
 
 
-async def inject(fleet: Fleet, fault: Fault, dice: random.Random) -> None:
-    """Returns when the cause is gone; the effects may last."""
-    seconds = dice.uniform(*LASTING_SECONDS[fault.deed])
+async def inject(fleet: Fleet, fault: Fault, dice: random.Random) -> Sequence[str]:
+    """Returns when the cause is gone; the effects may last. What was wrong with a stop."""
+    wrong: Sequence[str] = ()
     if fault.deed == "full":
-        await fill(fleet.data, seconds)
-        return
+        await fill(fleet.data, dice.uniform(*LASTING_SECONDS["full"]))
+    elif fault.deed == "stopped":
+        wrong = await asyncio.to_thread(fleet.stop_well, fault.parts)
+        for name in fault.parts:
+            fleet.parts[name].start()
+    else:
+        await take_away(fleet, fault, dice.uniform(*LASTING_SECONDS[fault.deed]))
+    return wrong
+
+
+async def take_away(fleet: Fleet, fault: Fault, seconds: float) -> None:
     parts = [fleet.parts[name] for name in fault.parts]
     for part in parts:
         part.kill() if fault.deed == "killed" else part.pause()
@@ -107,12 +121,19 @@ async def await_work(fleet: Fleet, fault: Fault) -> frozenset[str] | None:
     workers = [name for name in fault.parts if name in WORKERS]
     if not workers:
         return None
-    found = [under_way(fleet.folder, name, task=WORK.name) for name in workers]
+    found = [find_work(fleet, name, fault) for name in workers]
     end = time.monotonic() + BUSY_SECONDS
     while not all(found) and time.monotonic() < end:
         await asyncio.sleep(0.1)
-        found = [under_way(fleet.folder, name, task=WORK.name) for name in workers]
+        found = [find_work(fleet, name, fault) for name in workers]
     return frozenset().union(*found) if all(found) else frozenset()
+
+
+def find_work(fleet: Fleet, worker: str, fault: Fault) -> set[str]:
+    if fault.deed == "stopped":
+        since = time.time() - FRESH_SECONDS
+        return under_way(fleet.folder, worker, tasks={TOIL.name}, since=since)
+    return under_way(fleet.folder, worker, tasks={WORK.name, TOIL.name})
 
 
 async def recovery(ledger: Ledger, since: float) -> float | None:

@@ -5,7 +5,7 @@ import os
 import shutil
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -59,6 +59,7 @@ class Fleet:
         off = {f"RATE_LIMIT_{name}": "off" for name in ("UPLOADS", "TICKETS", "FAILED_SIGN_IN")}
         env = {"PATH": os.environ["PATH"], "DATA_DIR": str(self.data), "LOG_FORMAT": "json", **off}
         env |= {"REDIS_URL": self.redis_url, "PUSH_PROVIDER": "log", "DRAIN_SECONDS": "0.2"}
+        env["WORKER_CONCURRENCY"] = "20"  # one has slots for all long jobs while the other is away
         if self.database.url:
             env["DATABASE_URL"] = self.database.url
         if self.seaweed:
@@ -141,13 +142,18 @@ class Fleet:
 
     def stop(self) -> list[str]:
         """Our own are asked to and have to end well, then the servers; what was wrong with it."""
-        ours = [self.parts[name] for name in OURS if name in self.parts]
-        for part in ours:
-            part.resume()
-            part.ask_to_stop()
-        statuses = {part.name: part.wait(STOP_SECONDS) for part in ours}
+        wrong = self.stop_well(OURS)
         for part in self.parts.values():
             part.kill()
+        return wrong
+
+    def stop_well(self, names: Sequence[str]) -> list[str]:
+        """Asks these to stop, and waits until they have; what was wrong with it."""
+        parts = [self.parts[name] for name in names]
+        for part in parts:
+            part.resume()
+            part.ask_to_stop()
+        statuses = {part.name: part.wait(STOP_SECONDS) for part in parts}
         return [
             f"{name} stopped with status {status}"
             for name, status in statuses.items()

@@ -1,7 +1,7 @@
 """What our own processes have logged of themselves, read back."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -25,14 +25,15 @@ def moment_of(line: Line) -> float:
     return datetime.fromisoformat(line["timestamp"]).timestamp()
 
 
-def under_way(folder: Path, worker: str, *, task: str) -> set[str]:
-    """The jobs of a task that a worker has begun and said nothing more of."""
+def under_way(folder: Path, worker: str, *, tasks: Container[str], since: float = 0.0) -> set[str]:
+    """The jobs of these tasks that a worker has begun `since` then and said nothing more of."""
     found: set[str] = set()
     for line in read_logs(folder, worker):
         if line["event"] == "worker starts":
             found.clear()
-        elif line["event"] == "job started" and line["task"] == task:
-            found.add(line["job"])
+        elif line["event"] == "job started":
+            if line["task"] in tasks and moment_of(line) >= since:
+                found.add(line["job"])
         elif line["event"].startswith("job "):
             found.discard(line.get("job", ""))
     return found

@@ -11,6 +11,7 @@ from uuid import UUID
 
 import httpx
 
+from benchmarks.drill.feature import TOIL_STEPS
 from benchmarks.drill.fleet import Fleet
 from benchmarks.drill.ledger import Joined, Ledger, Stored
 
@@ -21,6 +22,7 @@ SPARE_SECONDS = 90.0  # the last fault may take longer than was planned
 TRY_PAUSE = 0.3
 FILE_BYTES = (1_000, 200_000)
 WORK_STEPS = (2, 5)  # before the middle and after it: two to five seconds in all
+TOIL_EVERY = 10  # piece of work, one takes longer than a stop waits
 OUTAGES = {409, 429, 503}  # 409: a try whose process died still holds the idempotency key
 
 
@@ -134,10 +136,11 @@ class Load:
             self._ledger.events[str(number)] = time.time()
             self._ledger.record_success("event", began)
 
-    async def _order(self, _number: int) -> None:
+    async def _order(self, number: int) -> None:
         """Work that takes seconds. Its id makes it one piece, however often it is asked for."""
         work = str(UUID(int=self._dice.getrandbits(128)))
-        body = {"id": work, "steps": self._dice.randint(*WORK_STEPS)}
+        steps = self._dice.randint(*WORK_STEPS) if number % TOIL_EVERY else TOIL_STEPS
+        body = {"id": work, "steps": steps}
         await self.persist("POST", "/drill/work", operation="work", headers=self._key, json=body)
         self._ledger.work.add(work)
 

@@ -80,6 +80,7 @@ class Part:
 
     def ask_to_stop(self) -> None:
         self.is_wanted = False
+        self.gone_since = time.time()
         if self._process:
             self._process.terminate()
 

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from benchmarks.drill.accounting import Findings
+from benchmarks.drill.accounting import Findings, PutBack
 from benchmarks.drill.faults import RECOVERY_SECONDS, Suffered
-from benchmarks.drill.feature import WORK
+from benchmarks.drill.feature import TOIL, WORK
 from benchmarks.drill.fleet import WORKERS, Fleet
 from benchmarks.drill.ledger import OPERATIONS, Ledger
 from benchmarks.drill.load import PACE
@@ -53,6 +53,14 @@ def faults_found(
         for each in suffered
         if (again := begun_again(each, findings)) and was_late(each, again, fleet)
     ]
+    found += [
+        f"nothing was put back at {each.fault}"
+        for each in suffered
+        if each.fault.deed == "stopped" and not put_back_at(each, findings)
+    ]
+    if charged := [each for each in findings.put_back if not each.is_same]:
+        found.append(f"put back, and not begun again as the same attempt: {charged}")
+    found += [text for each in suffered for text in each.wrong]
     found += [f"{n} times {text}" for text, n in ledger.unexpected.most_common(SHOWN)]
     found += [f"{n} errors logged: {text}" for text, n in findings.errors.most_common(SHOWN)]
     return [*found, *stops]
@@ -83,7 +91,18 @@ def write_report(
     rows = [row_of(each, ledger, findings, suffered[0].began) for each in suffered]
     report.add_table(
         "Faults, in seconds: without a success beyond the usual pause, and the slowest way",
-        ["", "at", "lasted", "well after", *OPERATIONS, "told", "pushed", "caught", "again"],
+        [
+            "",
+            "at",
+            "lasted",
+            "well after",
+            *OPERATIONS,
+            "told",
+            "pushed",
+            "caught",
+            "put back",
+            "again",
+        ],
         [list(row.values()) for row in rows],
     )
     report.add_table(
@@ -108,6 +127,11 @@ def write_report(
         "At a fault of workers, caught are the long jobs that were under way in them, and again is "
         f"when the last of these that was begun once more was; {findings.redone} were past their "
         "middle by then."
+    )
+    count, same = len(findings.put_back), sum(each.is_same for each in findings.put_back)
+    report.add_note(
+        f"Put back by workers that were told to stop: {count} jobs, of which {same} were begun "
+        "again as the same attempt."
     )
     if ticks := findings.ticks:
         report.add_note(
@@ -142,6 +166,7 @@ def row_of(
         "told": slowest(accepted, ledger.told),
         "pushed": slowest(accepted, findings.pushed),
         "caught": "" if each.caught is None else len(each.caught),
+        "put back": len(put_back_at(each, findings)) if each.fault.deed == "stopped" else "",
         "again": begun_again(each, findings) or "",
     }
 
@@ -158,9 +183,14 @@ def was_late(each: Suffered, again: float, fleet: Fleet) -> bool:
     return each.fault.deed == "killed" and again > AGAIN_SECONDS and not later
 
 
+def put_back_at(each: Suffered, findings: Findings) -> list[PutBack]:
+    """What a worker put back as it was told to stop."""
+    return [one for one in findings.put_back if each.began <= one.moment <= each.ended]
+
+
 def begun_again(each: Suffered, findings: Findings) -> float | None:
     """When the last of the jobs that a fault caught was begun anew, in seconds after it."""
-    begun = findings.begun.get(WORK.name, {})
+    begun = {**findings.begun.get(WORK.name, {}), **findings.begun.get(TOIL.name, {})}
     later = [
         min(after)
         for job in each.caught or ()

@@ -24,6 +24,7 @@ TABLES = (
 )
 TICK_SECONDS = 2
 STEP_SECONDS = 0.5
+TOIL_STEPS = 30  # before the middle and after: 30 seconds, which no stop waits for
 UNTIL_IT_IS_DONE = 1000  # attempts: an outage may spoil many, and none is to fail for good
 RETRY = Backoff(base=0.5, cap=4.0)
 
@@ -36,6 +37,7 @@ class Work(Payload):
 
 
 WORK = Task("drill:work", Work, queue="low", attempts=UNTIL_IT_IS_DONE, backoff=RETRY)
+TOIL = Task("drill:toil", Work, queue="low", attempts=UNTIL_IT_IS_DONE, backoff=RETRY)
 TICK = Task("drill:tick", Nothing, attempts=UNTIL_IT_IS_DONE, backoff=RETRY)
 TICKS = Cron("drill-tick", TICK, f"* * * * * */{TICK_SECONDS}", Nothing())
 
@@ -53,7 +55,7 @@ class Working:
         try:
             async with self._outbox.transaction() as handover:
                 await self._database.client.execute_query_dict(row)
-                handover.queue(WORK, work)
+                handover.queue(TOIL if work.steps >= TOIL_STEPS else WORK, work)
         except IntegrityError:
             return
 
@@ -98,6 +100,6 @@ def init(resources: Resources) -> DrillModule:
     ticking = Ticking(resources.database, resources.jobs)
     return DrillModule(
         working=working,
-        tasks=((WORK, working.work), (TICK, ticking.tick)),
+        tasks=((WORK, working.work), (TOIL, working.work), (TICK, ticking.tick)),
         crons=(TICKS,),
     )
