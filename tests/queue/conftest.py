@@ -77,7 +77,9 @@ Work = Callable[..., AbstractAsyncContextManager[Worker]]
 
 @asynccontextmanager
 async def run_worker(redis: Redis, registry: Registry, **options: Any) -> AsyncIterator[Worker]:
-    worker = Worker(redis, registry, **{"timings": FAST, "grace": 1.0, **options})
+    worker = Worker(
+        redis, registry, **{"timings": FAST, "deadline": 1.0 + FAST.farewell, **options}
+    )
     stop = asyncio.Event()
     running = asyncio.create_task(worker.run(stop))
     try:
