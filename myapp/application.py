@@ -30,7 +30,7 @@ class Route(QuartRule):
     the application is made, and nothing here builds a URL; whoever does, pays for it then.
     """
 
-    def _compile_builder(self, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:  # noqa: FBT001, FBT002  # Werkzeug's
+    def _compile_builder(self, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:  # noqa: FBT001, FBT002  # Werkzeug's own signature, which this overrides
         compile_now = super()._compile_builder
 
         def build(rule: Self, **values: Any) -> tuple[str, str]:

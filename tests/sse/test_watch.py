@@ -1,7 +1,5 @@
 """Watching every event from within a process."""
 
-import asyncio
-
 import pytest
 
 from myapp.database.user import User
@@ -66,7 +64,7 @@ class TestReading:
         assert numbers(await read(watching)) == [3, 4, 5]
 
     async def test_it_begins_with_the_newest_that_are_promised(self, one: Process) -> None:
-        await asyncio.gather(*(one.tell(None, n) for n in range(KEPT_EVENTS + 10)))
+        await tell(one, *range(KEPT_EVENTS + 10))
         await tell(one, 9999)
         told = await read(watch(one))
         assert len(told) == KEPT_EVENTS
@@ -76,14 +74,14 @@ class TestReading:
 
     @pytest.mark.parametrize("many", [PAGE_EVENTS - 1, PAGE_EVENTS, PAGE_EVENTS + 1])
     async def test_a_page_may_be_full(self, one: Process, many: int) -> None:
-        await asyncio.gather(*(one.tell(None, n) for n in range(many)))
+        await tell(one, *range(many))
         assert sorted(map(int, numbers(await read(watch(one))))) == list(range(many))
 
     async def test_what_history_has_lost_is_said_and_the_rest_is_shown(self, one: Process) -> None:
         watching = watch(one)
         await tell(one, 0)
         assert numbers(await read(watching)) == [0]
-        await asyncio.gather(*(one.tell(None, n) for n in range(KEPT_EVENTS + 1)))
+        await tell(one, *range(KEPT_EVENTS + 1))
         told = await read(watching)
         assert told[0].event.type == RESYNC
         assert len(told) == 1 + KEPT_EVENTS

@@ -51,7 +51,7 @@ class Window:
         deadline = time.monotonic() + PATIENCE_SECONDS
         while not all(word in (screen := self.screen()) for word in words):
             assert time.monotonic() < deadline, screen
-            time.sleep(0.05)
+            time.sleep(0.05)  # tmux cannot tell when a screen has changed
         return screen
 
 
@@ -62,6 +62,7 @@ def in_tmux(
     """A window of this size. Where there is no tmux, the test is skipped."""
     tmux = shutil.which("tmux")
     if tmux is None:
+        # `make test` needs Python and make, nothing else; .ci/run installs it, so that CI tries it.
         pytest.skip("there is no tmux here")
     window = Window(tmux, env=env, cwd=cwd)
     window.command("new-session", "-d", "-x", str(columns), "-y", str(lines), "/bin/sh")
