@@ -33,7 +33,7 @@ from myapp.outbox.writing import Outbox
 from myapp.push.base import PushProvider
 from myapp.push.log import LogProvider
 from myapp.queue.client import JobQueue
-from myapp.queue.connection import RedisLink, connect_queue
+from myapp.queue.connection import DRIVER, RedisLink, connect_queue
 from myapp.rate_limits import RateLimits, rates_of
 from myapp.secrets import derive_key, read_or_make
 from myapp.sse.hub import Hub
@@ -251,6 +251,7 @@ def connect(url: str) -> Redis:
     """A client whose commands fail soon; it sends once more on a connection that has died."""
     client: Redis = Redis.from_url(
         url,
+        driver_info=DRIVER,
         socket_timeout=REDIS_SECONDS,
         socket_connect_timeout=REDIS_SECONDS,
         retry=Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
