@@ -34,10 +34,11 @@ def fails(done: subprocess.CompletedProcess[str], status: int) -> str:
 class TestEntryPoint:
     def test_is_myapp_and_python_m_myapp(self, service: Outside) -> None:
         script = Path(sys.executable).with_name("myapp")
-        done = subprocess.run(
-            [script, "--version"], capture_output=True, text=True, check=True, env=service.env
-        )
-        assert done.stdout == service.run("--version").stdout == f"myapp {__version__}\n"
+        for start in ([script], [sys.executable, "-m", "myapp"]):
+            done = subprocess.run(
+                [*start, "--version"], capture_output=True, text=True, check=True, env=service.env
+            )
+            assert done.stdout == f"myapp {__version__}\n"
 
     def test_runs_every_role_by_itself(self, service: Outside) -> None:
         ready = service.program.wait_for("ready")
