@@ -11,7 +11,9 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from tests.support.program import Program, environment, run_program, running_program
+from tests.support.program import Program, environment, run_program, running_program, token_for
+
+pytestmark = pytest.mark.xdist_group("odd input")  # one program for all
 
 HUNDREDS = 300
 SECONDS = 2.0  # an ordinary request takes milliseconds
@@ -41,7 +43,7 @@ def client(api: str, folder: Path) -> Iterator[httpx.Client]:
     """An administrator's client, so that every route lets it in."""
     env = environment(folder / "data")
     run_program("admin", "grant", "root@example.com", env=env, cwd=folder)
-    token = run_program("token", "root@example.com", env=env, cwd=folder).stdout.strip()
+    token = token_for("root@example.com", env)
     with httpx.Client(base_url=api, headers={"Authorization": f"Bearer {token}"}) as client:
         yield client
 

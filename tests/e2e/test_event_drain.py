@@ -1,20 +1,19 @@
 """Open streams when their process is told to stop."""
 
 import time
-from pathlib import Path
 
 import httpx
 
 from tests.e2e.conftest import Start
 from tests.support.event_stream import Parser
-from tests.support.program import run_program
+from tests.support.program import token_for
 
 
 def test_streams_end_with_a_retry_and_do_not_hold_up_the_stop(
-    start: Start, env: dict[str, str], tmp_path: Path
+    start: Start, env: dict[str, str]
 ) -> None:
     program = start("--role=api")
-    token = run_program("token", "ada@example.com", env=env, cwd=tmp_path).stdout.strip()
+    token = token_for("ada@example.com", env)
     headers = {"Authorization": f"Bearer {token}"}
     parser = Parser()
     with httpx.stream("GET", f"{program.api}/events", headers=headers, timeout=30) as stream:

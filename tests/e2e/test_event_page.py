@@ -12,11 +12,12 @@ import pytest
 
 from tests.e2e.conftest import Start
 from tests.support.browser import Browser, find_browser, running_browser
-from tests.support.program import run_program
+from tests.support.program import run_program, token_for
 
-pytestmark = pytest.mark.skipif(
-    find_browser() is None, reason="Chromium and chromedriver are not installed"
-)
+pytestmark = [
+    pytest.mark.skipif(find_browser() is None, reason="there is no Chromium and chromedriver"),
+    pytest.mark.xdist_group("page"),  # one browser for all
+]
 
 EVENTS = 100
 PAUSE = 0.05
@@ -24,15 +25,15 @@ READ_LOG = """return [...document.querySelectorAll("#log li.event .data")]
     .map((row) => JSON.parse(row.textContent).n).reverse()"""
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with running_browser() as opened:
         yield opened
 
 
 @pytest.fixture
-def token(env: dict[str, str], tmp_path: Path) -> str:
-    return run_program("token", "ada@example.com", env=env, cwd=tmp_path).stdout.strip()
+def token(env: dict[str, str]) -> str:
+    return token_for("ada@example.com", env)
 
 
 def make_key(env: dict[str, str], folder: Path) -> str:

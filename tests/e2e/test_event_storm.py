@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from tests.e2e.conftest import Start
-from tests.support.program import run_program
+from tests.support.program import run_program, token_for
 from tests.support.storm import run_storm
 
 
@@ -13,7 +13,7 @@ async def test_nothing_is_lost_repeated_or_out_of_order(
     first = start("--role=api")
     addresses = [first.api, start("--role=api").api]
     emails = [f"user{number}@example.com" for number in range(4)]
-    tokens = run_program("token", *emails, env=env, cwd=tmp_path).stdout.split()
+    tokens = [token_for(email, env) for email in emails]
     scope = ("--scope", "events:publish")
     key = run_program("apikey", "create", "storm", *scope, env=env, cwd=tmp_path).stdout.strip()
     storm = await run_storm(addresses, tokens=tokens, key=key, clients=10, rate=50, seconds=4)

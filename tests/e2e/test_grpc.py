@@ -12,7 +12,7 @@ import pytest
 
 from tests.e2e.conftest import Start
 from tests.grpc.reflected import running_driver
-from tests.support.program import run_program
+from tests.support.program import run_program, token_for
 
 CLIENTS = 20
 LOAD_SECONDS = 1.5
@@ -25,7 +25,7 @@ def test_a_stop_in_the_middle_of_calls_fails_none_that_had_begun(
 ) -> None:
     program = start("--role=grpc", DRAIN_SECONDS="0.5")
     key = last_line("apikey", "create", "caller", *SCOPES, env=env, cwd=tmp_path)
-    token = last_line("token", "ada@example.com", env=env, cwd=tmp_path)
+    token = token_for("ada@example.com", env)
     call: dict[str, Any] = {
         "address": program.address("grpc"),
         "metadata": [("x-api-key", key)],

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from tests.e2e.conftest import Start
-from tests.support.program import Program, run_program
+from tests.support.program import Program, run_program, token_for
 from tests.support.valkey import Valkey
 
 AWAY_SECONDS = 4.0
@@ -18,9 +18,8 @@ def env(env: dict[str, str], own_valkey: Valkey) -> dict[str, str]:
     return env | {"REDIS_URL": own_valkey.url}
 
 
-def bearer(email: str, env: dict[str, str], folder: Path) -> dict[str, str]:
-    token = run_program("token", email, env=env, cwd=folder.parent).stdout.strip()
-    return {"Authorization": f"Bearer {token}"}
+def bearer(email: str, env: dict[str, str]) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token_for(email, env)}"}
 
 
 def processor_seconds(program: Program) -> float:
@@ -41,10 +40,7 @@ def test_nobody_is_locked_out_and_everything_comes_back_by_itself(
 ) -> None:
     program = start()
     me = f"{program.api}/auth/me"
-    known, unknown = (
-        bearer("known@example.com", env, folder),
-        bearer("new@example.com", env, folder),
-    )
+    known, unknown = (bearer(f"{name}@example.com", env) for name in ("known", "new"))
     assert httpx.get(me, headers=known).status_code == 200
 
     own_valkey.kill()

@@ -14,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.e2e.conftest import Start
 from tests.support.event_stream import Parser
 from tests.support.load import CLIENTS, Load
-from tests.support.program import Program, run_program, wait_until_alone
+from tests.support.program import Program, run_program, token_for, wait_until_alone
 
 SECONDS = 20.0
 EVENTS = 10
@@ -69,10 +69,9 @@ class Streams:
 
 
 @pytest.fixture
-def users(env: dict[str, str], tmp_path: Path) -> list[dict[str, str]]:
+def users(env: dict[str, str]) -> list[dict[str, str]]:
     """Headers of users, of whom the first is an administrator."""
-    tokens = run_program("token", *USERS, env=env, cwd=tmp_path).stdout.split()
-    return [{"Authorization": f"Bearer {token}"} for token in tokens]
+    return [{"Authorization": f"Bearer {token_for(user, env)}"} for user in USERS]
 
 
 async def open_in_both(streams: Streams, program: Program, users: list[dict[str, str]]) -> None:

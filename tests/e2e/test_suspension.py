@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx
 
 from tests.e2e.conftest import Start
-from tests.support.program import run_program
+from tests.support.program import run_program, token_for
 
 
 def test_the_stream_ends_soon_and_its_last_event_says_why(
@@ -17,8 +17,7 @@ def test_the_stream_ends_soon_and_its_last_event_says_why(
     granted = run_program("admin", "grant", "root@example.com", env=env, cwd=folder.parent)
     assert granted.returncode == 0, granted.stderr
     emails = ("root@example.com", "ada@example.com")
-    tokens = run_program("token", *emails, env=env, cwd=folder.parent).stdout.split()
-    root, ada = ({"Authorization": f"Bearer {token}"} for token in tokens)
+    root, ada = ({"Authorization": f"Bearer {token_for(email, env)}"} for email in emails)
     with httpx.Client(base_url=program.api, timeout=10) as client:
         user_id = client.get("/auth/me", headers=ada).json()["data"]["id"]
         with client.stream("GET", "/events", headers=ada) as stream:

@@ -1,19 +1,18 @@
 """Two processes of one installation."""
 
 import time
-from pathlib import Path
 
 import httpx
 
 from tests.e2e.conftest import Start
-from tests.support.program import run_program
+from tests.support.program import token_for
 
 
 def test_a_change_in_one_is_seen_in_the_other_within_a_second(
-    start: Start, env: dict[str, str], folder: Path
+    start: Start, env: dict[str, str]
 ) -> None:
     first, second = start("--role=api"), start("--role=api")
-    token = run_program("token", "ada@example.com", env=env, cwd=folder.parent).stdout.strip()
+    token = token_for("ada@example.com", env)
     headers = {"Authorization": f"Bearer {token}"}
     for program in (first, second):
         assert httpx.get(f"{program.api}/auth/me", headers=headers).status_code == 200

@@ -19,7 +19,7 @@ from tests.conftest import Headers
 from tests.modules.file.conftest import Leftovers
 from tests.modules.file.test_upload import END, FORM, HEAD
 from tests.support.buckets import Place
-from tests.support.program import Program, environment, run_program, running_program
+from tests.support.program import Program, environment, running_program, token_for
 
 MEBIBYTE = 1024 * 1024
 SIZE = 24 * MEBIBYTE
@@ -43,8 +43,8 @@ def program(env: dict[str, str], tmp_path: Path) -> Iterator[Program]:
 
 
 @pytest.fixture
-def ada(program: Program, env: dict[str, str], tmp_path: Path) -> Headers:
-    token = run_program("token", "ada@example.com", env=env, cwd=tmp_path).stdout.strip()
+def ada(program: Program, env: dict[str, str]) -> Headers:
+    token = token_for("ada@example.com", env)
     return {"Authorization": f"Bearer {token}"}
 
 
