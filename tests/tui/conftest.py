@@ -53,8 +53,10 @@ class Operator:
             await self._send(Key(key, key if len(key) == 1 else None))
 
     async def type(self, text: str) -> None:
+        """As fast as it is pasted."""
         for each in text:
-            await self._send(Key(each, each))
+            self.app.post_message(Key(each, each))
+        await self._settle()
 
     async def click(
         self, target: Widget | str, *, at: tuple[int, int] = (0, 0), times: int = 1
@@ -75,8 +77,11 @@ class Operator:
         await self.until(lambda: not isinstance(self.app.focused, Input))
 
     async def _send(self, key: Key) -> None:
-        """Its way goes from the application to what has the focus, and up again to a binding."""
         self.app.post_message(key)
+        await self._settle()
+
+    async def _settle(self) -> None:
+        """A key's way goes from the application to what has the focus, and up to a binding."""
         await self._pilot.pause(0)
         await self._pilot.pause(0)
 
