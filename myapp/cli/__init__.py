@@ -43,7 +43,18 @@ def parse_roles(_context: click.Context, _parameter: click.Parameter, value: Any
     return [role for role in Role if role in names]
 
 
-@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+class Commands(click.Group):
+    """Ours, and one that is suggested to nobody: only a supervisor starts it."""
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        return supervised if name == supervised.name else super().get_command(context, name)
+
+
+@click.group(
+    cls=Commands,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.option(
     "--role",
     "roles",
@@ -81,7 +92,7 @@ def cli(context: click.Context, /, roles: list[Role], **flags: Any) -> None:
 
 COMMANDS = (
     *(migrate, makemigrations, sync, token, admin, apikey, enqueue),
-    *(tui, doctor, backup, restore, routes, openapi, new, supervised),
+    *(tui, doctor, backup, restore, routes, openapi, new),
 )
 for command in COMMANDS:
     cli.add_command(command)

@@ -5,7 +5,7 @@ import socket
 import click
 
 
-@click.command(hidden=True)
+@click.command
 @click.pass_context
 def supervised(context: click.Context) -> None:
     """One of WEB_CONCURRENCY processes. What it has to do comes over standard input."""

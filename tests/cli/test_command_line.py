@@ -71,6 +71,9 @@ class TestBadUsage:
         assert done.stderr.count("\n") == 1
         assert not folder.exists()
 
+    def test_of_a_command_suggests_none_that_is_not_for_people(self, myapp: MyApp) -> None:
+        assert myapp("serve").stderr == "myapp: No such command 'serve'.\n"
+
     def test_of_new_is_a_taken_name_before_it_is_a_tool_that_is_missing(
         self, tmp_path: Path
     ) -> None:
