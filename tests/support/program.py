@@ -20,8 +20,8 @@ STOP_SECONDS = 35.0
 COMMAND_SECONDS = 60.0
 # What makes `make coverage` follow a process from its start on.
 MEASURE = "COVERAGE_PROCESS_CONFIG"
-# Nothing of the tester's own settings.
-CLEAN = ("PATH", "HOME", "LANG", "SSL_CERT_FILE", MEASURE)
+# Nothing of the tester's own settings, but the program that is tested.
+CLEAN = ("PATH", "PYTHONPATH", "HOME", "LANG", "SSL_CERT_FILE", MEASURE)
 
 
 def environment(folder: Path, **variables: str) -> dict[str, str]:
@@ -42,7 +42,7 @@ def run_program(
     *arguments: str, env: Mapping[str, str], cwd: Path
 ) -> subprocess.CompletedProcess[str]:
     """Runs a command to its end. The folder it runs in has no `.env`."""
-    if MEASURE not in os.environ and "PYTHONPATH" not in env:
+    if MEASURE not in os.environ and "PYTHONPATH" not in env:  # which count from the start on
         return run_warm(arguments, env=env, cwd=cwd, seconds=COMMAND_SECONDS)
     return subprocess.run(
         [sys.executable, "-m", "myapp", *arguments],
