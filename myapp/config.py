@@ -169,7 +169,7 @@ class Settings(BaseSettings):
         Field(min_length=1),
     ] = ("default", "low")
     worker_concurrency: Annotated[int, Field(ge=1, le=1000)] = 10
-    drain_seconds: Annotated[float, Field(ge=0, le=20)] = 1
+    drain_seconds: Annotated[float, Field(ge=0, le=20, allow_inf_nan=False)] = 1
 
     grpc_tls_cert: FilePath | None = None
     grpc_tls_key: FilePath | None = None

@@ -103,6 +103,10 @@ class TestRefusal:
         assert str(refusal.value).startswith(name)
         assert "\n" not in str(refusal.value)
 
+    def test_of_a_number_that_is_none_says_so(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        with pytest.raises(ConfigError, match=r"^DRAIN_SECONDS: is no finite number$"):
+            load(monkeypatch, DRAIN_SECONDS="nan")
+
     @pytest.mark.parametrize(
         "url", ["redis://h", "redis://h:1/2", "rediss://u:p@h/?db=1", "unix:///s?db=1"]
     )
