@@ -1,5 +1,6 @@
 """The frame: tabs, header, banner, footer, and the way from view to view and back."""
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -27,6 +28,7 @@ from myapp.tui.views.overview import OverviewView
 from myapp.tui.views.users import UsersView
 from myapp.tui.views.workers import WorkersView
 from myapp.tui.wording import plain
+from myapp.until import INSIST
 
 # In the order of their keys. Adding a view is a file in views/ and its name here.
 VIEWS: Sequence[type[View]] = (
@@ -100,6 +102,17 @@ class Dashboard(App[None]):
     async def on_mount(self) -> None:
         self.query_one("#views", Tabs).can_focus = False
         await self.go_to(Place(self._first.NAME))
+
+    async def on_unmount(self) -> None:
+        """Returns when nothing is asked or done any more: what that needs is closed next.
+
+        Textual cancels its workers once, and waits for none. Why once is too few: myapp/until.py.
+        """
+        pause = 0.0
+        while self.workers:
+            self.workers.cancel_all()
+            await asyncio.sleep(pause)
+            pause = INSIST
 
     @property
     def view(self) -> View:

@@ -39,8 +39,9 @@ class Desk:
     async def find_what_is_away(self) -> str | None:
         """The parts that do not answer, as a sentence; None when all do."""
         parts = [name for name in PARTS if name in self.checks]
-        answers = await asyncio.gather(*(answers_check(self.checks[name]) for name in parts))
-        away = [PARTS[name] for name, well in zip(parts, answers, strict=True) if not well]
+        async with asyncio.TaskGroup() as group:
+            answers = {name: group.create_task(answers_check(self.checks[name])) for name in parts}
+        away = [PARTS[name] for name, answer in answers.items() if not answer.result()]
         if not away:
             return None
         return " and ".join(away) + (" do not answer" if len(away) > 1 else " does not answer")

@@ -2,9 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from myapp.errors import AppError
 from myapp.modules.job import JobModule
@@ -51,32 +51,32 @@ class Surveyor:
         stats, jobs = self._features.get(StatsModule).stats, self._features.get(JobModule)
         faults: list[AppError] = []
 
-        async def attempt(ask: Callable[[], Awaitable[T]]) -> T | None:
+        async def attempt(ask: Callable[[], Coroutine[Any, Any, T]]) -> T | None:
             try:
                 return await ask()
             except AppError as error:
                 faults.append(error)
                 return None
 
-        users, outbox, streams, processes = await asyncio.gather(
-            attempt(self._count_users),
-            attempt(stats.outbox),
-            attempt(stats.streams),
-            attempt(stats.processes),
-        )
-        queues, workers, crons = await asyncio.gather(
-            attempt(jobs.queues.list_queues),
-            attempt(jobs.queues.list_workers),
-            attempt(jobs.clockwork.list),
-        )
+        # Groups and not `gather`, which is over with the first that a cancellation ends: what
+        # the others ask would be closed under them.
+        async with asyncio.TaskGroup() as group:
+            users = group.create_task(attempt(self._count_users))
+            outbox = group.create_task(attempt(stats.outbox))
+            streams = group.create_task(attempt(stats.streams))
+            processes = group.create_task(attempt(stats.processes))
+        async with asyncio.TaskGroup() as group:
+            queues = group.create_task(attempt(jobs.queues.list_queues))
+            workers = group.create_task(attempt(jobs.queues.list_workers))
+            crons = group.create_task(attempt(jobs.clockwork.list))
         return Survey(
-            users=users,
-            outbox=outbox,
-            streams=streams,
-            processes=processes,
-            queues=queues,
-            workers=workers,
-            crons=crons,
+            users=users.result(),
+            outbox=outbox.result(),
+            streams=streams.result(),
+            processes=processes.result(),
+            queues=queues.result(),
+            workers=workers.result(),
+            crons=crons.result(),
             fault=faults[0] if faults else None,
         )
 
