@@ -6,8 +6,8 @@ RUNTIME := .venv/.runtime
 DEVELOPMENT := .venv/.development
 PEERS := .venv/.peers
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
-# More than a machine has cores: many a test waits.
-TEST_WORKERS ?= 6
+# More than two cores, since many a test waits; with six, waits of half a second ran out.
+TEST_WORKERS ?= 4
 
 # The tests start the program some hundred times: it is compiled once, whatever the shell says.
 export PYTHONDONTWRITEBYTECODE :=

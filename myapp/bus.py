@@ -53,9 +53,13 @@ class MessageBus:
     It connects by itself and again after every loss; Redis may be away when it is opened.
     """
 
-    def __init__(self, redis: Redis) -> None:
-        """`redis` publishes, and says where the connection of our own goes."""
+    def __init__(self, redis: Redis, *, publish_seconds: float = PUBLISH_SECONDS) -> None:
+        """`redis` publishes, and says where the connection of our own goes.
+
+        To publish takes `publish_seconds` at most.
+        """
         self._redis = redis
+        self._publish_seconds = publish_seconds
         self._subscribers: dict[str, list[Subscriber]] = {}
         self._reconnect_callbacks: list[Callable[[], None]] = []
         self._waiters: dict[str, asyncio.Future[None]] = {}
@@ -102,7 +106,7 @@ class MessageBus:
         if not self._connected:
             raise Unavailable(OUT_OF_REACH)
         try:
-            async with asyncio.timeout(PUBLISH_SECONDS):
+            async with asyncio.timeout(self._publish_seconds):
                 await self._redis.publish(channel, message)
         except (RedisError, OSError, TimeoutError) as error:
             raise Unavailable(OUT_OF_REACH) from error
