@@ -1,6 +1,7 @@
 """`myapp tui` as a process: on a terminal of its own, and without one."""
 
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -23,8 +24,16 @@ FIREBASE = {"FIREBASE_PROJECT_ID": "demo", "STORAGE_URL": "s3://bucket/prefix"}
 
 
 class TestWithoutATerminal:
-    def test_it_says_so_in_one_line(self, myapp: MyApp) -> None:
-        done = myapp("tui")
+    def test_it_says_so_in_one_line(self, folder: Path, tmp_path: Path) -> None:
+        done = subprocess.run(
+            [sys.executable, "-m", "myapp", "tui"],
+            env=environment(folder),
+            cwd=tmp_path,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         assert (done.returncode, done.stdout) == (2, "")
         assert done.stderr.splitlines() == [
             "myapp: tui: this is no terminal; run it where somebody looks at it"

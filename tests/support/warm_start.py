@@ -26,7 +26,10 @@ _context.set_forkserver_preload(LIBRARIES)
 def run_warm(
     arguments: Sequence[str], *, env: Mapping[str, str], cwd: Path, seconds: float
 ) -> CompletedProcess[str]:
-    """What `python -m myapp` with these arguments says and returns. Raises TimeoutExpired."""
+    """What `python -m myapp` with these arguments says and returns. Raises TimeoutExpired.
+
+    Not for what looks at its standard input: the fork server has closed that.
+    """
     with TemporaryDirectory() as folder:
         output, errors = Path(folder, "output"), Path(folder, "errors")
         process = _context.Process(
@@ -47,8 +50,6 @@ def _run(arguments: list[str], env: dict[str, str], cwd: Path, output: Path, err
     os.chdir(cwd)
     os.environ.clear()
     os.environ.update(env)
-    # The fork server has closed its own, and with it this one.
-    sys.__stdin__ = sys.stdin  # type: ignore[misc, assignment]  # never to be replaced elsewhere
     for stream, file in ((sys.stdout, output), (sys.stderr, errors)):
         with file.open("ab") as opened:
             os.dup2(opened.fileno(), stream.fileno())

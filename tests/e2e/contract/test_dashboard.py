@@ -161,7 +161,7 @@ def test_jobs_are_cancelled_retried_and_deleted_and_queues_paused(service: Outsi
                 shows(terminal, f"{question} job")
                 terminal.press("y")
                 wait_until(lambda: job(key) == status)  # noqa: B023  # asked at once
-                shows(terminal, *(["1 job · filter", status] if status else ["0 jobs"]))
+                shows(terminal, *(["1 job · filter", status] if status else ["0 jobs · filter"]))
         finally:
             service.api.post("/admin/queues/default/resume", headers=root)
 
