@@ -41,8 +41,12 @@ def environment(folder: Path, **variables: str) -> dict[str, str]:
 def run_program(
     *arguments: str, env: Mapping[str, str], cwd: Path
 ) -> subprocess.CompletedProcess[str]:
-    """Runs a command to its end. The folder it runs in has no `.env`."""
-    if MEASURE not in os.environ and "PYTHONPATH" not in env:  # which count from the start on
+    """Runs a command to its end. The folder it runs in has no `.env`.
+
+    It starts warm, unless coverage has to follow it from the start on, or PYTHONPATH may name
+    another copy of the program than the fork server's.
+    """
+    if MEASURE not in os.environ and "PYTHONPATH" not in env:
         return run_warm(arguments, env=env, cwd=cwd, seconds=COMMAND_SECONDS)
     return subprocess.run(
         [sys.executable, "-m", "myapp", *arguments],
