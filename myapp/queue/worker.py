@@ -221,7 +221,10 @@ class Worker:
                 group.create_task(until(drained, self._membership.keep()))
                 group.create_task(until(drained, hand_on(stop, draining)))
                 group.create_task(until(drained, self._measure_queues()))
-                await asyncio.gather(*(self._serve(queue, draining) for queue in self._queues))
+                # Not `gather`: cancelled, it is over with the first queue that has drained.
+                async with asyncio.TaskGroup() as serving:
+                    for queue in self._queues:
+                        serving.create_task(self._serve(queue, draining))
                 drained.set()
         finally:
             await self._membership.leave()

@@ -115,6 +115,7 @@ async def test_a_worker_that_is_cancelled_drains_as_well(bench: Bench, queue: Jo
     bench.running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await bench.running
+    assert asyncio.all_tasks() == {asyncio.current_task()}  # none of its queues drains any more
     assert (await queue.get(key)).status is JobStatus.QUEUED
 
 
