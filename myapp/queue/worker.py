@@ -227,7 +227,13 @@ class Worker:
                         serving.create_task(self._serve(queue, draining))
                 drained.set()
         finally:
-            await self._membership.leave()
+            # In a task of its own: in early Python 3.11 a cancellation may come twice, and the
+            # second one would end this, which puts jobs back. It takes `goodbye` at most.
+            leaving = asyncio.create_task(self._membership.leave())
+            while not leaving.done():
+                with suppress(asyncio.CancelledError):
+                    await asyncio.wait({leaving})
+            leaving.result()
 
     async def _measure_queues(self) -> None:
         while True:
