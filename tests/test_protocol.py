@@ -24,9 +24,11 @@ from myapp.protocol import (
     HttpProtocol,
 )
 from myapp.server import Server
+from tests.support.hubs import until
 
 MEBIBYTE = 1024 * 1024
 MOMENT = 0.05
+TIMEOUT = 5.0
 SIZES = {"/big": 16 * MEBIBYTE, "/huge": 48 * MEBIBYTE}  # the kernel takes some 10 at once
 REQUEST = b"GET / HTTP/1.1\r\nHost: test\r\n\r\n"
 
@@ -73,6 +75,19 @@ class Setting:
 
     def check_after(self, seconds: float) -> None:
         self.connection.check(asyncio.get_running_loop().time() + seconds)
+
+    @property
+    def unsent(self) -> int:
+        """Bytes of an answer that the kernel has not taken yet."""
+        return self.connection.transport.get_write_buffer_size()
+
+    async def stall(self) -> None:
+        """Until the kernel takes no more of an answer that is not read."""
+        left = 0
+        async with asyncio.timeout(TIMEOUT):
+            while not left or left != self.unsent:
+                left = self.unsent
+                await asyncio.sleep(2 * MOMENT)
 
 
 @pytest.fixture
@@ -317,19 +332,19 @@ class TestDeadlines:
         async with connecting(setting) as (_, writer):
             writer.transport.pause_reading()  # type: ignore[attr-defined]  # it reads as well
             writer.write(b"GET /big HTTP/1.1\r\nHost: a\r\n\r\n")
-            await asyncio.sleep(4 * MOMENT)
+            await setting.stall()
             setting.check_after(0)
             setting.check_after(STALL_SECONDS + 1)
-            await asyncio.sleep(MOMENT)
-            assert setting.server.clients == []
+            await until(lambda: not setting.server.clients)
 
     async def test_a_slow_reader_is_not(self, setting: Setting) -> None:
         async with connecting(setting) as (reader, writer):
             writer.write(b"GET /huge HTTP/1.1\r\nConnection: close\r\n\r\n")
-            await asyncio.sleep(4 * MOMENT)
+            await setting.stall()
             setting.check_after(0)
+            left = setting.unsent
             await reader.readexactly(8 * MEBIBYTE)
-            await asyncio.sleep(MOMENT)
+            await until(lambda: setting.unsent < left)
             setting.check_after(STALL_SECONDS + 1)
             assert len(await read_to_end(reader)) > 39 * MEBIBYTE
 
@@ -339,12 +354,11 @@ class TestDeadlines:
         async with connecting(setting) as (_, writer):
             writer.transport.pause_reading()  # type: ignore[attr-defined]  # it reads as well
             writer.write(b"GET /big HTTP/1.1\r\nConnection: close\r\n\r\n")
-            await asyncio.sleep(4 * MOMENT)
+            await setting.stall()
             assert setting.connection.transport.is_closing()
             setting.check_after(0)
             setting.check_after(STALL_SECONDS + 1)
-            await asyncio.sleep(MOMENT)
-            assert setting.server.clients == []
+            await until(lambda: not setting.server.clients)
 
 
 class TestShutdown:

@@ -1,5 +1,6 @@
 """The dashboard over real resources, with keys pressed and the screen read."""
 
+import asyncio
 import inspect
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -21,11 +22,17 @@ from myapp.tui.app import VIEWS, Dashboard
 from myapp.tui.desk import Desk
 from myapp.tui.dialogs import Confirm, Form
 from myapp.tui.view import Place, View
+from tests.conftest import LoopFactories
 
 # Without the overview, which asks for everything all the time; its own tests have it.
 LISTS: Sequence[type[View]] = [view for view in VIEWS if not view.KEEPS_UP]
 PATIENCE_SECONDS = 20.0
 ACTOR = Actor(ActorType.TUI, "ada")
+
+
+def pytest_asyncio_loop_factories() -> LoopFactories:
+    """The event loop of commands."""
+    return {"asyncio": asyncio.new_event_loop}
 
 
 class NotedDashboard(Dashboard):
