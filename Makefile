@@ -1,10 +1,11 @@
 # Every target sets up what it needs: Python 3.11 or later and make are enough.
 
 PYTHON ?= python3
-BIN := .venv/bin
-RUNTIME := .venv/.runtime
-DEVELOPMENT := .venv/.development
-PEERS := .venv/.peers
+VENV ?= .venv
+BIN := $(VENV)/bin
+RUNTIME := $(VENV)/.runtime
+DEVELOPMENT := $(VENV)/.development
+PEERS := $(VENV)/.peers
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # More than two cores, since many a test waits; with six, waits of half a second ran out.
 TEST_WORKERS ?= 4
@@ -18,12 +19,12 @@ export PYTHONDONTWRITEBYTECODE :=
 help: ## This list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
-.venv/bin/python:
-	$(PYTHON) -m venv .venv
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
 
 # The lock names all there is, so pip has nothing to resolve: left to itself it may take a newer
 # release of an extra (`coverage[toml]`) than the locked one, and refuse it for its missing hash.
-$(RUNTIME): requirements.lock pyproject.toml | .venv/bin/python
+$(RUNTIME): requirements.lock pyproject.toml | $(BIN)/python
 	$(PIP_INSTALL) --require-hashes --no-deps --requirement requirements.lock
 	$(PIP_INSTALL) --no-deps --no-build-isolation --editable .
 	@touch $@
@@ -165,7 +166,7 @@ soak: $(DEVELOPMENT) ## Twenty minutes of mixed load: memory, descriptors, keys 
 	$(BIN)/python -m benchmarks.soak
 
 # Apart from what Python needs, and from other projects of Node.js.
-EMULATOR := .venv/emulator
+EMULATOR := $(VENV)/emulator
 FIREBASE := $(EMULATOR)/node_modules/.bin/firebase
 
 .PHONY: test-emulator
@@ -176,10 +177,10 @@ test-emulator: $(DEVELOPMENT) ## Sign-in by tokens of Firebase's own Auth emulat
 		{ echo "Skipped: npm cannot get firebase-tools here"; exit; }; \
 	MYAPP_TEST_FIREBASE_TOOLS=$(CURDIR)/$(FIREBASE) $(BIN)/pytest --timeout=300 tests/emulator
 
-# Apart from .venv: what it needs itself is no part of the program.
-AUDIT := .venv/audit
+# Apart from $(VENV): what it needs itself is no part of the program.
+AUDIT := $(VENV)/audit
 
-$(AUDIT)/bin/pip-audit: | .venv/bin/python
+$(AUDIT)/bin/pip-audit: | $(BIN)/python
 	$(PYTHON) -m venv $(AUDIT)
 	$(AUDIT)/bin/python -m pip install --quiet --disable-pip-version-check pip-audit
 

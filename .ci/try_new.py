@@ -9,7 +9,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 BIN = ROOT / ".venv" / "bin"
-LEFT_OUT = (".git", ".venv", ".myapp", ".hypothesis", "dist")
+LEFT_OUT = (".git", ".venv*", ".myapp", ".hypothesis", "dist")
 
 # A plain name, one of two words, an irregular plural, and the longest that there may be.
 FEATURES = (
