@@ -7,6 +7,7 @@ answer streams. `app.asgi_http_class = Connection` and `app.request_class = Requ
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterable, Callable, Generator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, cast
@@ -111,8 +112,7 @@ class StreamedBody(Body):
         """Only the time that we wait counts: a handler may take its own between two pieces."""
         if self.timeout is None or self._has_message():  # a timer is a sixth of a small request
             return await receive()
-        loop = asyncio.get_running_loop()
-        began = loop.time()
+        began = time.perf_counter()  # the clock of the request; the loop's has milliseconds
         try:
             async with asyncio.timeout(
                 self.timeout + self._received / MIN_BODY_RATE - self._waited
@@ -121,7 +121,7 @@ class StreamedBody(Body):
         except TimeoutError:
             raise RequestTimeout from None
         finally:
-            self._waited += loop.time() - began
+            self._waited += time.perf_counter() - began
 
 
 def never() -> bool:
