@@ -54,6 +54,8 @@ class Relay:
         tasks: Registry,
         lease: RelayLease,
         metrics: OutboxMetrics,
+        timer_seconds: float = TIMER_SECONDS,
+        refusal_pause: Backoff = REFUSAL_PAUSE,
     ) -> None:
         self._outbox = outbox
         self._jobs = jobs
@@ -61,6 +63,8 @@ class Relay:
         self._tasks = tasks
         self._lease = lease
         self._metrics = metrics
+        self._timer_seconds = timer_seconds
+        self._refusal_pause = refusal_pause
         self._next_look = 0.0
         self._failures = 0
         self._running: asyncio.Task[None] | None = None
@@ -87,7 +91,7 @@ class Relay:
                 await self._wait_after(error)
             else:
                 self._find()
-                timer = TIMER_SECONDS * random.uniform(0.5, 1.0)  # noqa: S311  # spreads load
+                timer = self._timer_seconds * random.uniform(0.5, 1.0)  # noqa: S311  # spreads load
                 await self._outbox.wait(timer)
 
     async def hand_on_all(self) -> None:
@@ -156,7 +160,7 @@ class Relay:
         self._metrics.count_refusal()
         now, tries = datetime.now(UTC), row.attempts + 1
         last = tries >= REFUSALS
-        pause = timedelta(seconds=REFUSAL_PAUSE.delay(tries))
+        pause = timedelta(seconds=self._refusal_pause.delay(tries))
         await row.refuse(
             f"{type(error).__name__}: {error}",
             retry_at=None if last else now + pause,

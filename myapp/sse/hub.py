@@ -66,6 +66,7 @@ class Hub:
         load_users: LoadUsers,
         leases: Leases | None = None,
         kept_events: int = KEPT_EVENTS,
+        ends_a_second: int = ENDS_A_SECOND,
     ) -> None:
         """`redis` answers in bytes; `secret` is the program's own, for the ids to be known by."""
         self.feeds = Feeds(IdSeal(derive_key(secret, "event ids")))
@@ -76,6 +77,7 @@ class Hub:
         self._turns = Turns()
         self._source = Source(self._history, self.feeds, metrics, self._turns)
         self._leases = leases or Leases(redis)
+        self._ends_a_second = ends_a_second
         self._guard = Guard(load_users, streams_of=self._streams_of)
         self._topics: dict[str, Topic] = {}
         self._by_user: dict[UUID, dict[Stream, None]] = {}
@@ -148,7 +150,7 @@ class Hub:
         """Ends every stream, one after the other within seconds, and opens no more."""
         self._draining = True
         loop = asyncio.get_running_loop()
-        longest = min(len(self._streams) / ENDS_A_SECOND, LONGEST_DRAIN_SECONDS)
+        longest = min(len(self._streams) / self._ends_a_second, LONGEST_DRAIN_SECONDS)
         for stream in self._streams:
             delay = random.uniform(0, longest)  # noqa: S311  # spreads load, hides nothing
             loop.call_later(delay, end_with_farewell, stream)

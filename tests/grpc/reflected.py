@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 Metadata = Mapping[str, str]
-CALL_SECONDS = 10.0
+CALL_SECONDS = 30.0
 
 
 class Reflected:
@@ -66,13 +66,13 @@ class Watching:
         self._client = client
         self._number = number
 
-    async def changes(self, count: int, *, seconds: float = 5.0) -> list[Any]:
+    async def changes(self, count: int, *, seconds: float = 10.0) -> list[Any]:
         """All so far, once there are so many; fewer when the stream ends or the time is over."""
         return list(
             await self._client._do("changes", number=self._number, count=count, seconds=seconds)
         )
 
-    async def end(self, *, seconds: float = 5.0) -> Any:
+    async def end(self, *, seconds: float = 10.0) -> Any:
         """How the stream ended, None if it did not."""
         return await self._client._do("end", number=self._number, seconds=seconds)
 

@@ -102,7 +102,7 @@ async def test_who_reads_in_time_keeps_up_with_thousands_of_changes(process: Pro
         reading = asyncio.create_task(read())
         for user_id in ids:
             process.accounts.forget(user_id)
-        await until(lambda: len(told) == 3000)
+        await until(lambda: len(told) == 3000, within=30)
         reading.cancel()
     assert process.ends == []
     assert max(process.loads) <= BATCH
@@ -136,7 +136,7 @@ async def test_changes_wait_for_the_database(process: Process) -> None:
     process.away = True
     async with process.feed.watch(process.ends.append) as changes:
         await process.change(one, "late")
-        await until(lambda: len(process.loads) == 2)
+        await until(lambda: len(process.loads) >= 2)
         process.away = False
         assert (await changes.get()).account.name == "late"
     assert process.ends == []
@@ -146,8 +146,9 @@ async def test_events_are_heard_only_while_somebody_watches(process: Process) ->
     for _ in range(2):
         async with process.feed.watch(process.ends.append), process.feed.watch(process.ends.append):
             assert await listeners(process) == 1
-        await asyncio.sleep(0.1)
-        assert await listeners(process) == 0
+        async with asyncio.timeout(10):
+            while await listeners(process):  # noqa: ASYNC110  # Redis sets no event
+                await asyncio.sleep(0.01)
 
 
 async def test_nobody_reads_what_nobody_watches(process: Process) -> None:

@@ -22,6 +22,7 @@ from tests.conftest import SignIn
 from tests.grpc.conftest import Key
 from tests.grpc.reflected import Reflected
 from tests.grpc.role import Role
+from tests.support.hubs import until
 
 UNKNOWN = "0199aaaa-0000-7000-8000-000000000000"
 UUID_FAULT = "is no account id, which is a UUID"
@@ -389,7 +390,7 @@ class TestDeadline:
         await service.call("GetAccount", id=str(user.id))  # the key is known from here on
         async with held(user):
             number = await service.begin(
-                "UpdateAccountStatus", {"id": str(user.id), "status": 2}, timeout=0.3
+                "UpdateAccountStatus", {"id": str(user.id), "status": 2}, timeout=2
             )
             outcome = (await service.finish(number))[0]
             assert outcome["code"] == "DEADLINE_EXCEEDED"
@@ -397,7 +398,8 @@ class TestDeadline:
         await asyncio.sleep(0.2)
         assert (await User.get()).status is UserStatus.ACTIVE
         assert await AuditRecord.filter(target_type="user").count() == 0
-        assert user.id in heard  # nobody can tell a commit that was cut off from one that was not
+        # Nobody can tell a commit that was cut off from one that was not.
+        await until(lambda: user.id in heard)
         again = await service.call("UpdateAccountStatus", id=str(user.id), status=2)
         assert again["code"] == "OK"
 
@@ -424,15 +426,18 @@ class TestMetrics:
         path = "/myapp.account.v1.AccountService/GetAccount"
         labels = {"method": path, "code": "NOT_FOUND"}
         read = resources.metrics.get_sample_value
-        assert read("grpc_calls_total", labels) == 2
+        await until(lambda: read("grpc_calls_total", labels) == 2)
         assert read("grpc_call_duration_seconds_count", {"method": path}) == 2
 
 
-async def test_a_stop_lets_calls_finish_that_had_begun(service: Reflected, role: Role) -> None:
+async def test_a_stop_lets_calls_finish_that_had_begun(
+    service: Reflected, role: Role, resources: Resources
+) -> None:
     (user,) = await make_users(1)
+    await service.call("GetAccount", id=str(user.id))  # its reflection is over from here on
     async with held(user):
         number = await service.begin("UpdateAccountStatus", {"id": str(user.id), "status": 2})
-        await asyncio.sleep(0.2)
+        await until(lambda: resources.metrics.get_sample_value("grpc_calls_in_flight") == 1)
         role.stop.set()
         await asyncio.sleep(0.2)
         assert not role.ended.done()

@@ -1,6 +1,7 @@
 """How the server begins, and how it ends with calls under way."""
 
 import asyncio
+import math
 import socket
 import subprocess
 import sys
@@ -85,11 +86,14 @@ class TestStop:
         server = serve(drain_seconds=0.2)
         clients = [Client(server.port) for _ in range(4)]
         outcomes: list[Any] = []
-        until = time.monotonic() + 0.8
+        until = math.inf
         while time.monotonic() < until:
             outcomes += [client.echo.future(Note(seconds=0.05)) for client in clients]
             if len(outcomes) == 80:
+                for _ in outcomes:  # or some may come when the server has gone
+                    server.probe.begun.acquire()
                 server.ask_to_stop()
+                until = time.monotonic() + 0.8
             time.sleep(0.002)
         codes = [call.code() for call in outcomes]
         server.join()
@@ -109,7 +113,7 @@ class TestStop:
         with refused(code=grpc.StatusCode.UNAVAILABLE):
             list(numbers)
         server.join()
-        assert time.monotonic() - started < 3
+        assert time.monotonic() - started < 5
         for client in (idle, watcher):
             client.channel.close()
 
@@ -130,7 +134,7 @@ class TestStop:
         client.channel.close()
 
     def test_while_it_drains_calls_are_still_served(self, serve: Serve) -> None:
-        server = serve(drain_seconds=0.5)
+        server = serve(drain_seconds=2.0)
         server.ask_to_stop()
         time.sleep(0.1)
         client = Client(server.port)
@@ -139,7 +143,7 @@ class TestStop:
 
     def test_the_listener_closes_while_calls_finish(self, server: Running) -> None:
         client = Client(server.port)
-        call = client.echo.future(Note(text="slow", seconds=0.5))
+        call = client.echo.future(Note(text="slow", seconds=2))
         server.probe.begun.acquire()
         server.ask_to_stop()
 
@@ -187,7 +191,7 @@ class TestStop:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         await reader.read(1)
         serving.cancel()
-        assert await asyncio.wait_for(reader.read(), 1) is not None
+        assert await asyncio.wait_for(reader.read(), 5) is not None
         writer.close()
         with pytest.raises(asyncio.CancelledError):
             await serving
@@ -204,7 +208,7 @@ class TestStop:
         started = time.monotonic()
         server.ask_to_stop()
         server.join()
-        assert time.monotonic() - started < FAREWELL_SECONDS + LEAVING_SECONDS
+        assert time.monotonic() - started < FAREWELL_SECONDS + LEAVING_SECONDS + 5  # of 30
         assert server.connections() == []
         wire.socket.close()
 
@@ -256,7 +260,7 @@ class TestTls:
         server = serve(tls_cert=cert, tls_key=key)
         plain = Client(server.port)
         with refused(code=grpc.StatusCode.UNAVAILABLE):
-            plain.echo(Note(), timeout=3)
+            plain.echo(Note(), timeout=20)
         plain.channel.close()
         private = Client(server.port, root=cert)
         assert private.echo(Note(text="still here")).text == "still here"

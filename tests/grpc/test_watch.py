@@ -108,6 +108,7 @@ async def test_it_tells_nothing_of_before(service: Reflected, accounts: UserModu
     await accounts.profile.change(user.id, ProfileChanges(name="before"))
     watch = await service.watch()
     await accounts.profile.change(user.id, ProfileChanges(name="after"))
+    await watch.changes(1)
     changes = await watch.changes(2, seconds=0.3)
     assert [change["account"]["name"] for change in changes] == ["after"]
 
@@ -136,7 +137,7 @@ async def test_it_ends_when_its_key_is_revoked(
     revoked.revoked_at = datetime.now(UTC)
     await revoked.save()
     await resources.api_keys.announce(revoked.public_id)
-    outcome = await watch.end(seconds=2)
+    outcome = await watch.end()
     assert outcome["code"] == "UNAUTHENTICATED"
 
 

@@ -12,6 +12,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 from structlog.contextvars import bound_contextvars
 
+from myapp.backoff import Backoff
 from myapp.database.outbox import OutboxKind, OutboxRow
 from myapp.errors import NotFound, Unavailable
 from myapp.events import Event
@@ -40,14 +41,12 @@ class Heard:
 
     def __init__(self) -> None:
         self.events: list[Event] = []
-        self.at: list[float] = []
         self.away = False
 
     async def publish(self, event: Event, *, outbox_id: str | None = None) -> str:
         if self.away:
             raise Unavailable
         self.events.append(event)
-        self.at.append(time.monotonic())
         return outbox_id or ""
 
     @property
@@ -66,7 +65,11 @@ def tasks() -> Registry:
 
 
 def make(
-    resources: Resources, tasks: Registry, hub: Publisher, outbox: Outbox | None = None
+    resources: Resources,
+    tasks: Registry,
+    hub: Publisher,
+    outbox: Outbox | None = None,
+    **options: Any,
 ) -> Relay:
     return Relay(
         outbox or resources.outbox,
@@ -75,6 +78,7 @@ def make(
         tasks=tasks,
         lease=RelayLease(resources.redis),
         metrics=OutboxMetrics(CollectorRegistry()),
+        **options,
     )
 
 
@@ -93,7 +97,7 @@ async def write(outbox: Outbox, *events: Event) -> None:
             handover.tell(each)
 
 
-async def until(check: object, *, seconds: float = 5.0) -> None:
+async def until(check: object, *, seconds: float = 30.0) -> None:
     deadline = time.monotonic() + seconds
     while not check():  # type: ignore[operator]  # a function without arguments
         assert time.monotonic() < deadline
@@ -132,15 +136,13 @@ class TestHandover:
         assert heard.types == names
 
     async def test_comes_with_the_commit_and_not_by_the_timer(
-        self, resources: Resources, relay: Relay, heard: Heard
+        self, resources: Resources, tasks: Registry, heard: Heard
     ) -> None:
-        async with relay:
+        async with make(resources, tasks, heard, timer_seconds=3600):
             await asyncio.sleep(0.05)
             for number in range(5):
                 await write(resources.outbox, event(f"n{number}"))
-                committed = time.monotonic()
                 await until(lambda: len(heard.events) > number)  # noqa: B023  # within the turn
-                assert heard.at[-1] - committed < 0.45  # the timer alone takes half a second
 
     async def test_carries_the_request_id_from_the_change_to_the_job(
         self, resources: Resources, relay: Relay
@@ -197,7 +199,7 @@ class TestDeath:
     ) -> None:
         await RelayLease(resources.redis, seconds=0.3).take()
         await write(resources.outbox, event("a"))
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(4):  # a lease of its own takes longer
             await relay.hand_on_all()
         assert heard.types == ["a"]
 
@@ -251,7 +253,11 @@ class TestRefusal:
         assert NotFound.__name__ in poison.error
         assert (await OutboxRow.state()).set_aside == 1
 
-    async def test_waits_longer_with_each_try(self, relay: Relay) -> None:
+    async def test_waits_longer_with_each_try(
+        self, resources: Resources, tasks: Registry, heard: Heard
+    ) -> None:
+        # Or a busy machine takes as long for the second pass as the refused row waits.
+        relay = make(resources, tasks, heard, refusal_pause=Backoff(base=3600, cap=3600))
         poison = await self.poison()
         await relay.hand_on_all()
         await relay.hand_on_all()
@@ -309,7 +315,7 @@ class TestRedisAway:
             await asyncio.sleep(0.5)
             assert await OutboxRow.all().count() == 2
             own_valkey.start()
-            deadline = time.monotonic() + 10
+            deadline = time.monotonic() + 30
             while await OutboxRow.exists():
                 assert time.monotonic() < deadline
                 await asyncio.sleep(0.05)

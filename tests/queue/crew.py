@@ -16,7 +16,8 @@ from myapp.queue.liveness import Timings
 from myapp.queue.tasks import JobContext, Payload, Task, build_registry
 from myapp.queue.worker import Worker
 
-TIMINGS = Timings(beat=0.2, fence=1.2, lease=1.8, idle=0.2, goodbye=0.5)
+TIMINGS = Timings(beat=0.2, fence=2.5, lease=3.5, idle=0.2)
+GRACE = 0.5  # seconds
 
 
 class Sleep(Payload):
@@ -38,7 +39,7 @@ async def main(url: str) -> None:
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     registry = build_registry([(SLEEP, partial(sleep, redis))])
-    await Worker(redis, registry, timings=TIMINGS, deadline=2).run(stop)
+    await Worker(redis, registry, timings=TIMINGS, deadline=GRACE + TIMINGS.farewell).run(stop)
     await redis.aclose()
 
 

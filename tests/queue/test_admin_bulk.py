@@ -107,7 +107,7 @@ async def test_it_leaves_alone_what_changed_later(
     selection = await bulk.select(JobFilter())
     assert await bulk.count(JobAction.DELETE, selection, until=until) in (0, 1)
     late = await queue.enqueue(WRITE, Text())
-    await bulk.run(JobAction.DELETE, selection, until=until, seconds=1)
+    await bulk.run(JobAction.DELETE, selection, until=until, seconds=10)
     assert (await board.get(late)).key == late
 
 
@@ -128,5 +128,5 @@ async def test_it_stops_when_its_time_is_over(bulk: BulkActions, queue: JobQueue
     until = await bulk.now()
     progress = await bulk.run(JobAction.DELETE, selection, until=until, seconds=0)
     assert progress == BulkProgress(CHUNK, False)
-    progress = await bulk.run(JobAction.DELETE, selection, until=until, seconds=1)
+    progress = await bulk.run(JobAction.DELETE, selection, until=until, seconds=10)
     assert progress == BulkProgress(1, True)

@@ -60,7 +60,7 @@ class TestQueues:
         await queue.enqueue(WRITE, Text())
         await asyncio.sleep(0.05)
         await queue.enqueue(WRITE, Text())
-        assert 0.05 <= (await board.get("default")).latency_seconds < 2
+        assert 0.05 <= (await board.get("default")).latency_seconds < 30  # not milliseconds
 
     async def test_say_what_ended_in_the_last_minute(
         self, board: QueueBoard, queue: JobQueue, work: Work, eventually: Eventually, redis: Redis

@@ -63,7 +63,7 @@ async def started_on(redis: Redis, eventually: Eventually, count: int = 1) -> in
     async def check() -> list[str]:
         return [line for line in await log_of(redis) if line.startswith("start")][count - 1 :]
 
-    return int((await eventually(check, within=15))[0].split()[2])
+    return int((await eventually(check))[0].split()[2])
 
 
 async def test_a_killed_workers_job_runs_again_on_another(
@@ -71,7 +71,7 @@ async def test_a_killed_workers_job_runs_again_on_another(
 ) -> None:
     crew.hire()
     crew.hire()
-    key = await queue.enqueue(SLEEP, Sleep(seconds=0.5))
+    key = await queue.enqueue(SLEEP, Sleep(seconds=3))  # it must not end before the kill
     victim = await started_on(redis, eventually)
     crew.members[victim].kill()
     heir = await started_on(redis, eventually, count=2)
@@ -101,12 +101,12 @@ async def test_a_live_long_job_is_never_doubled(
 ) -> None:
     crew.hire()
     crew.hire()
-    key = await queue.enqueue(SLEEP, Sleep(seconds=4))  # more than two leases
+    key = await queue.enqueue(SLEEP, Sleep(seconds=5))  # more than a lease and its rescue
 
     async def done() -> bool:
         return (await queue.get(key)).status is JobStatus.COMPLETE
 
-    await eventually(done, within=12)
+    await eventually(done)
     assert len(await log_of(redis)) == 2
 
 
@@ -115,7 +115,7 @@ async def test_a_frozen_worker_finds_out_and_its_job_ends_once(
 ) -> None:
     crew.hire()
     crew.hire()
-    key = await queue.enqueue(SLEEP, Sleep(seconds=3))
+    key = await queue.enqueue(SLEEP, Sleep(seconds=5))
     frozen = crew.members[await started_on(redis, eventually)]
     frozen.send_signal(signal.SIGSTOP)
     heir = await started_on(redis, eventually, count=2)
@@ -124,7 +124,7 @@ async def test_a_frozen_worker_finds_out_and_its_job_ends_once(
     async def done() -> bool:
         return (await queue.get(key)).status is JobStatus.COMPLETE
 
-    await eventually(done, within=12)
+    await eventually(done)
     await eventually(lambda: rejoined(redis))
     assert (await queue.get(key)).result == heir
     assert len([line for line in await log_of(redis) if line.startswith("start")]) == 2
@@ -141,7 +141,7 @@ async def test_sigterm_puts_back_what_grace_did_not_end(
     key = await queue.enqueue(SLEEP, Sleep(seconds=60))
     await started_on(redis, eventually)
     crew.members[pid].send_signal(signal.SIGTERM)
-    assert await asyncio.to_thread(crew.members[pid].wait, 8) == 0
+    assert await asyncio.to_thread(crew.members[pid].wait, 30) == 0
     job = await queue.get(key)
     assert (job.status, job.attempts) == (JobStatus.QUEUED, 0)
 

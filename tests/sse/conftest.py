@@ -2,11 +2,11 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
+from typing import Any
 from uuid import UUID
 
 import pytest
 
-from myapp.bus import MessageBus
 from myapp.database.base import new_id
 from myapp.database.user import User
 from myapp.enums import UserRole
@@ -53,10 +53,8 @@ async def start_process(own_valkey: Valkey, users: dict[UUID, User]) -> AsyncIte
     """`await start_process()` makes one more, over the test's own server."""
     async with AsyncExitStack() as stack:
 
-        async def start(
-            *, lease_seconds: float = 45.0, bus_type: type[MessageBus] = MessageBus
-        ) -> Process:
-            process = Process(own_valkey.url, users, lease_seconds=lease_seconds, bus_type=bus_type)
+        async def start(**options: Any) -> Process:
+            process = Process(own_valkey.url, users, **options)
             return await stack.enter_async_context(running(process))
 
         yield start

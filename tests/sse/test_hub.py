@@ -429,10 +429,10 @@ class TestSlowReader:
 
 class TestEnd:
     async def test_comes_with_the_tokens_expiry(self, one: Process, ada: User) -> None:
+        expiry = time.time() + 0.6
         client = await one.connect(ada, lifetime=0.6)
-        expiry = time.monotonic() + 0.6
         await until(lambda: client.ended)
-        assert 0 <= time.monotonic() - expiry < 2
+        assert time.time() >= expiry
 
     @pytest.mark.parametrize("status", [UserStatus.SUSPENDED, UserStatus.DELETED])
     async def test_comes_within_a_second_in_every_process(
@@ -519,7 +519,10 @@ class TestLimit:
             assert refusal.value.retry_after
         await one.connect(bob)
         await clients[0].close()
-        await until(lambda: one.metric("event_streams_open") == 5)
+        assert one.metric("event_streams_open") == 5
+        async with asyncio.timeout(10):
+            while await one.redis.zcard(Key.LEASES % ada.id) == 10:  # noqa: ASYNC110  # Redis has it
+                await asyncio.sleep(0.01)
         again = await other.connect(ada)
         assert not again.ended
 
@@ -533,14 +536,14 @@ class TestLimit:
     async def test_heals_after_a_crash(
         self, start_process: StartProcess, other: Process, ada: User
     ) -> None:
-        crashed = await start_process(lease_seconds=1.0)
+        crashed = await start_process(lease_seconds=3.0)
         for _ in range(10):
             await crashed.connect(ada)
         for keeper in crashed.hub._keepers:
             keeper.cancel()  # it renews nothing any more
         with pytest.raises(RateLimited):
             await other.connect(ada)
-        await asyncio.sleep(1.1)
+        await asyncio.sleep(3.1)
         await other.connect(ada)
 
     async def test_counts_streams_that_stay_for_longer_than_a_lease(
@@ -559,22 +562,24 @@ class TestLimit:
         await one.connect(ada)
         for _ in range(2):
             await other.connect(ada)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while await one.hub.total_streams() != 3:  # noqa: ASYNC110  # another process has it
                 await asyncio.sleep(0.1)
 
 
 class TestDrain:
     async def test_streams_end_with_a_retry_one_after_the_other(
-        self, one: Process, add_user: Callable[[], User]
+        self, start_process: StartProcess, add_user: Callable[[], User]
     ) -> None:
+        # Over two seconds: over a tenth of one, all may be due at once on a busy machine.
+        one = await start_process(ends_a_second=100)
         clients = [await one.connect(add_user()) for _ in range(200)]
         ends: list[float] = []
         for client in clients:
             assert client.task
             client.task.add_done_callback(lambda _: ends.append(time.monotonic()))
         one.hub.drain()
-        await until(lambda: len(ends) == 200)
+        await until(lambda: len(ends) == 200, within=20)
         assert max(ends) - min(ends) > 0.05
         farewells = {client.parser.frames[-1].retry for client in clients}
         assert None not in farewells
@@ -613,6 +618,8 @@ class TestDrain:
 
 
 async def test_a_stream_beats_every_fifteen_seconds(one: Process, ada: User) -> None:
+    for keeper in one.hub._keepers:
+        keeper.cancel()  # or on a busy machine its own turn comes too
     client = await one.connect(ada)
     turn = client.stream.number % 30
     one.hub._beat((turn + 1) % 30)

@@ -22,7 +22,7 @@ from myapp.database.user import User
 from myapp.events import Event
 from myapp.identity.accounts import Accounts
 from myapp.sse.history import KEPT_EVENTS
-from myapp.sse.hub import Hub
+from myapp.sse.hub import ENDS_A_SECOND, Hub
 from myapp.sse.leases import Leases
 from myapp.sse.metrics import StreamMetrics
 from myapp.sse.stream import Reader, Stream
@@ -81,6 +81,7 @@ class Process:
         lease_seconds: float = 45.0,
         bus_type: type[MessageBus] = MessageBus,
         kept_events: int = KEPT_EVENTS,
+        ends_a_second: int = ENDS_A_SECOND,
     ) -> None:
         self.redis: Redis = Redis.from_url(
             url,
@@ -100,6 +101,7 @@ class Process:
             load_users=self._load_many,
             leases=Leases(self.redis, lease_seconds=lease_seconds),
             kept_events=kept_events,
+            ends_a_second=ends_a_second,
         )
         self.clients: list[Client] = []
 

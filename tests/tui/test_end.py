@@ -15,6 +15,7 @@ from myapp.registry import Features
 from myapp.tui.desk import Desk
 from myapp.tui.survey import Surveyor
 from myapp.until import end
+from tests.support.hubs import until
 from tests.tui.conftest import Sit
 
 
@@ -56,7 +57,7 @@ async def test_a_survey_that_is_cut_short_leaves_nothing_behind() -> None:
     }
     surveyor = Surveyor(cast("Features", SimpleNamespace(get=modules.__getitem__)))
     looking = asyncio.create_task(surveyor.look())
-    await asyncio.sleep(0.01)
+    await until(lambda: question.is_asked)
     await end(looking)
     assert question.has_ended
 
@@ -66,6 +67,6 @@ async def test_so_does_a_look_at_what_is_away() -> None:
     checks: dict[str, Any] = {"database": long, "redis": question.ask}
     desk = Desk(features=cast("Features", None), connected_to="tests", checks=checks)
     looking = asyncio.create_task(desk.find_what_is_away())
-    await asyncio.sleep(0.01)
+    await until(lambda: question.is_asked)
     await end(looking)
     assert question.has_ended

@@ -38,12 +38,15 @@ async def database_away(database: Database) -> AsyncIterator[None]:
             held.set()
             await asyncio.Event().wait()
 
-    cast("Engine", database.client).checkout_seconds = 0.2
+    engine = cast("Engine", database.client)
+    patience = engine.checkout_seconds
     task = asyncio.create_task(hold())
     await held.wait()
+    engine.checkout_seconds = 0.2
     try:
         yield
     finally:
+        engine.checkout_seconds = patience
         await end(task)
 
 

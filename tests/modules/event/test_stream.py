@@ -5,7 +5,6 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
@@ -216,12 +215,10 @@ class TestTicket:
     async def test_its_stream_ends_with_the_token_that_it_was_got_with(
         self, served: Served, sign_in: SignIn, ada: Person
     ) -> None:
-        headers = sign_in("ada@example.com", expires_in=2)
+        headers = sign_in("ada@example.com", expires_in=4)
         ticket = await self.issue(served, headers)
         async with listening(served, f"/events?ticket={ticket}") as client:
-            began = datetime.now(UTC)
-            await until(lambda: client.ended)
-            assert datetime.now(UTC) - began < timedelta(seconds=3)
+            await until(lambda: client.ended, within=15)  # the ticket is good for thirty seconds
 
     async def test_is_not_to_be_sent_with_a_token(self, served: Served, ada: Person) -> None:
         ticket = await self.issue(served, ada.headers)
@@ -271,7 +268,7 @@ class TestSlowReader:
         async with listening(served, headers=ada.headers) as quick:
             for n in range(total):
                 await served.tell(ada, n, size=size)
-            await until(lambda: quick.numbers == list(range(total)))
+            await until(lambda: quick.numbers == list(range(total)), within=30)
         await until(lambda: served.metric("event_readers_dropped_total") == 1)
         with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
             await reader.readexactly(total * size)

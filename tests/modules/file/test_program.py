@@ -143,7 +143,7 @@ def start_upload(program: Program, headers: Headers) -> socket.socket:
 
 
 async def wait_for(stored: Leftovers, count: int) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while len(await stored()) != count:
         assert time.monotonic() < deadline
         time.sleep(0.05)  # noqa: ASYNC251  # nothing else is to go on here
