@@ -1,7 +1,8 @@
-"""Work that a stop may cut short."""
+"""Work that a stop may cut short, and work that nothing may."""
 
 import asyncio
 from collections.abc import Coroutine
+from contextlib import suppress
 from typing import Any, TypeVar
 
 Result = TypeVar("Result")
@@ -28,3 +29,16 @@ async def end(task: asyncio.Task[Any]) -> None:
     while not task.done():
         task.cancel()
         await asyncio.wait({task}, timeout=INSIST)
+
+
+async def finish(work: asyncio.Future[Result]) -> Result:
+    """The result of the work, which goes on to its end: a cancellation is raised after it."""
+    try:
+        return await asyncio.shield(work)
+    except asyncio.CancelledError:
+        while not work.done():
+            with suppress(asyncio.CancelledError):  # one is raised below
+                await asyncio.wait({work})
+        if not work.cancelled():
+            work.exception()  # looked at here: nobody else will
+        raise

@@ -26,7 +26,7 @@ from myapp.queue.liveness import Membership, Timings
 from myapp.queue.metrics import JobMetrics
 from myapp.queue.store import JobStore, StoredJob
 from myapp.queue.tasks import Registry
-from myapp.until import until
+from myapp.until import finish, until
 
 log = structlog.get_logger()
 
@@ -227,13 +227,9 @@ class Worker:
                         serving.create_task(self._serve(queue, draining))
                 drained.set()
         finally:
-            # In a task of its own: in early Python 3.11 a cancellation may come twice, and the
-            # second one would end this, which puts jobs back. It takes `goodbye` at most.
-            leaving = asyncio.create_task(self._membership.leave())
-            while not leaving.done():
-                with suppress(asyncio.CancelledError):
-                    await asyncio.wait({leaving})
-            leaving.result()
+            # It puts jobs back. In early Python 3.11 a cancellation may come twice, and the second
+            # one would end it. It takes `goodbye` at most.
+            await finish(asyncio.create_task(self._membership.leave()))
 
     async def _measure_queues(self) -> None:
         while True:

@@ -12,6 +12,7 @@ from typing import TypeVar
 import structlog
 
 from myapp.errors import Unavailable
+from myapp.until import finish
 
 FOLDER_MODE = 0o700
 FILE_MODE = 0o600
@@ -28,16 +29,8 @@ async def run_step(step: Callable[[], Result]) -> Result:
     that what comes after (closing the file, removing it) never works against it.
     """
     work = asyncio.get_running_loop().run_in_executor(None, copy_context().run, step)
-    try:
-        with storage_errors():
-            return await asyncio.shield(work)
-    except asyncio.CancelledError:
-        while not work.done():
-            try:
-                await asyncio.wait([work])
-            except asyncio.CancelledError:
-                continue  # the first one is raised below, once the step has ended
-        raise
+    with storage_errors():
+        return await finish(work)
 
 
 @contextmanager

@@ -7,10 +7,16 @@ import uvloop
 
 from myapp.config import ConfigError, Settings
 from myapp.database.connection import Database, open_database
+from myapp.database.engines.sqlite import connect
 from myapp.database.user import User
 from tests.support.databases import dialects, settings_for
 
+OPEN_FILES = Path("/proc/self/fd")
 only_sqlite = pytest.mark.skipif("sqlite" not in dialects(), reason="SQLite is not tested here")
+
+
+def open_files() -> set[Path]:
+    return {each.resolve() for each in OPEN_FILES.iterdir()}
 
 
 async def serve_one_request() -> int:
@@ -120,3 +126,17 @@ class TestSqliteFile:
         with pytest.raises(ConfigError, match=r"^DATABASE_URL: "):
             async with open_database(settings_for(f"sqlite://{tmp_path}/file/app.db")):
                 pass
+
+
+@only_sqlite
+@pytest.mark.skipif(not OPEN_FILES.exists(), reason="only Linux shows them here")
+@pytest.mark.parametrize("turns", range(1, 5))
+async def test_an_opening_that_is_cancelled_leaves_no_file_open(tmp_path: Path, turns: int) -> None:
+    path = tmp_path / "new.db"
+    opening = asyncio.create_task(connect(str(path), {"journal_mode": "WAL"}))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    opening.cancel()
+    await asyncio.wait({opening})
+    assert opening.cancelled()
+    assert path not in open_files()

@@ -4,6 +4,7 @@
 import asyncio
 import sqlite3
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import aiosqlite
@@ -19,6 +20,7 @@ from myapp.database.engines.base import (
     naming_outages,
 )
 from myapp.errors import ConfigError
+from myapp.until import finish
 
 OUTAGES = {
     sqlite3.SQLITE_BUSY,
@@ -108,7 +110,7 @@ class SqliteEngine(Engine, SqliteClient):
 
 
 async def connect(path: str, pragmas: dict[str, Any]) -> aiosqlite.Connection:
-    connection = await aiosqlite.connect(path, isolation_level=None)
+    connection = await open_file(path)
     try:
         connection._conn.row_factory = sqlite3.Row
         for name, value in pragmas.items():
@@ -117,6 +119,17 @@ async def connect(path: str, pragmas: dict[str, Any]) -> aiosqlite.Connection:
         await connection.close()
         raise
     return connection
+
+
+async def open_file(path: str) -> aiosqlite.Connection:
+    """Lets aiosqlite finish: cancelled, it leaves the file open until Python looks for cycles."""
+    opening = asyncio.ensure_future(aiosqlite.connect(path, isolation_level=None))
+    try:
+        return await finish(opening)
+    except asyncio.CancelledError:
+        with suppress(sqlite3.Error):
+            await finish(asyncio.create_task(opening.result().close()))
+        raise
 
 
 async def run_script(checkout: Any, script: str) -> None:
