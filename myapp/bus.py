@@ -53,12 +53,19 @@ class MessageBus:
     It connects by itself and again after every loss; Redis may be away when it is opened.
     """
 
-    def __init__(self, redis: Redis, *, publish_seconds: float = PUBLISH_SECONDS) -> None:
+    def __init__(
+        self,
+        redis: Redis,
+        *,
+        publish_seconds: float = PUBLISH_SECONDS,
+        connect_seconds: float = CONNECT_SECONDS,
+    ) -> None:
         """`redis` publishes, and says where the connection of our own goes.
 
-        To publish takes `publish_seconds` at most.
+        To publish takes `publish_seconds` at most, and a try to connect `connect_seconds`.
         """
         self._redis = redis
+        self._connect_seconds = connect_seconds
         self._publish_seconds = publish_seconds
         self._subscribers: dict[str, list[Subscriber]] = {}
         self._reconnect_callbacks: list[Callable[[], None]] = []
@@ -162,7 +169,7 @@ class MessageBus:
         """Serves one connection; ends by failing."""
         connection = self._make_connection()
         try:
-            async with asyncio.timeout(CONNECT_SECONDS):
+            async with asyncio.timeout(self._connect_seconds):
                 await connection.connect()  # type: ignore[no-untyped-call]  # not typed
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._read(connection))
@@ -180,7 +187,7 @@ class MessageBus:
             "retry_on_error": [],
             "retry_on_timeout": False,
             "socket_timeout": None,
-            "socket_connect_timeout": CONNECT_SECONDS,
+            "socket_connect_timeout": self._connect_seconds,
             "health_check_interval": 0,
         }
         connection: AbstractConnection = pool.connection_class(**(pool.connection_kwargs | ours))

@@ -40,9 +40,11 @@ TOO_MANY = "Too many requests in a row"
 class State(ServerState):
     """What the connections of one server share."""
 
-    def __init__(self, stop: asyncio.Event) -> None:
+    def __init__(self, stop: asyncio.Event, *, quiet_seconds: float = QUIET_SECONDS) -> None:
+        """A stopping server takes a connection for idle that is quiet for `quiet_seconds`."""
         super().__init__()
         self._stop = stop
+        self.quiet_seconds = quiet_seconds
 
     @property
     def draining(self) -> bool:
@@ -341,7 +343,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def shutdown(self) -> None:
         """Closes the connection if nothing is under way on it; to be called until it is gone."""
-        quiet = self.loop.time() - self._quiet_since >= QUIET_SECONDS
+        quiet = self.loop.time() - self._quiet_since >= self.server_state.quiet_seconds
         if quiet and not self._busy and not self._has_begun and not has_unread(self.transport):
             self.transport.close()
 

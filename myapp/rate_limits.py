@@ -112,8 +112,11 @@ class RateLimits:
         rates: Mapping[Limit, Rate | None],
         *,
         clock: Callable[[], float] = time.time,
+        redis_seconds: float = REDIS_SECONDS,
     ) -> None:
+        """A request waits for Redis for `redis_seconds` at most; then the process counts alone."""
         self._bus = bus
+        self._redis_seconds = redis_seconds
         self._redis = redis
         self._script = redis.register_script(SCRIPT)
         self._rates = rates
@@ -181,7 +184,7 @@ class RateLimits:
         keys = keys_of(limit, subject, window)
         share = self._share(rate)
         try:
-            async with asyncio.timeout(REDIS_SECONDS):
+            async with asyncio.timeout(self._redis_seconds):
                 fits, count, before = await self._script(
                     keys=keys, args=[add, rate.count, share, lifetime(rate)]
                 )

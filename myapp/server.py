@@ -15,7 +15,7 @@ import structlog
 import uvicorn
 
 from myapp.listener import BACKLOG, close_all, ignore_handshakes, take_waiting
-from myapp.protocol import HttpProtocol, State
+from myapp.protocol import QUIET_SECONDS, HttpProtocol, State
 
 log = structlog.get_logger()
 
@@ -37,14 +37,16 @@ async def serve(
     deadline: float,
     listening: asyncio.Event | None = None,
     on_drain: Callable[[], None] | None = None,
+    quiet_seconds: float = QUIET_SECONDS,
 ) -> None:
     """Serves until `stop`, then returns when every connection has ended.
 
     After `stop`, `on_drain` is called and answers say `Connection: close` for `drain_seconds`,
-    while new connections are still taken. Then the listener closes, and requests under way have
-    `deadline` seconds to finish; what is left is cancelled and its connection dropped. So it is
-    at once when this call is cancelled. The sockets are closed in any case. `listening` is set
-    when the first connection can be served. The application gets no lifespan events.
+    while new connections are still taken. Then the listener closes, connections that are quiet
+    for `quiet_seconds` do, and requests under way have `deadline` seconds to finish; what is left
+    is cancelled and its connection dropped. So it is at once when this call is cancelled. The
+    sockets are closed in any case. `listening` is set when the first connection can be served.
+    The application gets no lifespan events.
     """
     server = Server(
         app,
@@ -53,6 +55,7 @@ async def serve(
         deadline=deadline,
         listening=listening or asyncio.Event(),
         on_drain=on_drain or (lambda: None),
+        quiet_seconds=quiet_seconds,
     )
     try:
         await server.serve(list(sockets))
@@ -74,9 +77,10 @@ class Server(uvicorn.Server):
         deadline: float,
         listening: asyncio.Event,
         on_drain: Callable[[], None],
+        quiet_seconds: float = QUIET_SECONDS,
     ) -> None:
         super().__init__(make_config(app))
-        self.server_state: State = State(stop)
+        self.server_state: State = State(stop, quiet_seconds=quiet_seconds)
         self.servers = []
         self._stop = stop
         self._drain_seconds = drain_seconds

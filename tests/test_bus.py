@@ -9,9 +9,11 @@ import pytest
 from redis.asyncio import Redis
 from structlog.testing import capture_logs
 
-from myapp.bus import MessageBus, backoff
+from myapp.bus import PUBLISH_SECONDS, MessageBus, backoff
 from myapp.errors import Unavailable
 from tests.support.valkey import Valkey
+
+PATIENCE = 15.0  # in seconds, for a machine that is busy
 
 
 @pytest.fixture
@@ -20,14 +22,25 @@ def server(own_valkey: Valkey) -> Valkey:
 
 
 @asynccontextmanager
-async def open_bus(server: Valkey) -> AsyncIterator[MessageBus]:
-    async with Redis(unix_socket_path=server.socket) as redis, MessageBus(redis) as bus:
+async def open_bus(
+    server: Valkey, *, publish_seconds: float = PATIENCE, **options: float
+) -> AsyncIterator[MessageBus]:
+    async with (
+        Redis(unix_socket_path=server.socket) as redis,
+        MessageBus(redis, publish_seconds=publish_seconds, **options) as bus,
+    ):
         yield bus
 
 
-async def until(condition: Callable[[], bool], *, within: float = 5.0) -> None:
-    async with asyncio.timeout(within):
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(PATIENCE):
         while not condition():  # noqa: ASYNC110  # it looks from outside, as a user would
+            await asyncio.sleep(0.005)
+
+
+async def until_nobody_hears(redis: Redis, channel: str) -> None:
+    async with asyncio.timeout(PATIENCE):
+        while await redis.publish(channel, b""):  # noqa: ASYNC110  # Redis sets no event
             await asyncio.sleep(0.005)
 
 
@@ -51,7 +64,7 @@ class TestPublishing:
             assert heard == [b"right"]
 
     async def test_without_redis_it_is_unavailable_within_a_second(self, server: Valkey) -> None:
-        async with open_bus(server) as bus:
+        async with open_bus(server, publish_seconds=PUBLISH_SECONDS) as bus:
             server.kill()
             began = time.monotonic()
             with pytest.raises(Unavailable):
@@ -61,7 +74,7 @@ class TestPublishing:
     async def test_with_redis_frozen_it_is_unavailable_within_a_second(
         self, server: Valkey
     ) -> None:
-        async with open_bus(server) as bus:
+        async with open_bus(server, publish_seconds=PUBLISH_SECONDS) as bus:
             server.freeze()
             began = time.monotonic()
             with pytest.raises(Unavailable):
@@ -106,7 +119,7 @@ class TestSubscribing:
             unsubscribe()
             await bus.publish("news", b"late")
             await asyncio.sleep(0.1)
-            assert await redis.publish("news", b"later") == 0
+            await until_nobody_hears(redis, "news")
             assert heard == []
 
     async def test_the_same_callback_given_twice_is_two_subscriptions(self, server: Valkey) -> None:
@@ -129,8 +142,7 @@ class TestSubscribing:
                 unsubscribe = await bus.subscribe("news", lambda _: None)
                 assert await redis.publish("news", b"") == 1
             unsubscribe()
-            await asyncio.sleep(0.1)
-            assert await redis.publish("news", b"") == 0
+            await until_nobody_hears(redis, "news")
 
     async def test_one_that_was_cancelled_while_waiting_leaves_nothing_behind(
         self, server: Valkey
@@ -142,7 +154,7 @@ class TestSubscribing:
             await asyncio.wait([task])
             assert task.cancelled()
             await asyncio.sleep(0.1)
-            assert await redis.publish("news", b"") == 0
+            await until_nobody_hears(redis, "news")
             await bus.subscribe("news", lambda _: None)
             assert await redis.publish("news", b"") == 1
 
@@ -164,8 +176,8 @@ class TestLosingRedis:
     async def test_it_opens_within_a_moment_on_a_frozen_redis(self, server: Valkey) -> None:
         server.freeze()
         began = time.monotonic()
-        async with open_bus(server) as bus:
-            assert time.monotonic() - began < 2.8  # a connection is given 3
+        async with open_bus(server, connect_seconds=30) as bus:
+            assert time.monotonic() - began < 15  # a connection is given 30
             assert not bus.connected
 
     async def test_after_a_restart_every_subscription_is_in_force_when_the_gap_is_told(
@@ -196,7 +208,7 @@ class TestLosingRedis:
         server.freeze()
         with capture_logs() as logs:
             async with open_bus(server):
-                await until(lambda: bool(logs), within=10)
+                await until(lambda: bool(logs))
         assert logs[0]["error"] == "TimeoutError"
 
     async def test_a_long_outage_is_one_line_and_few_tries(self, server: Valkey) -> None:
@@ -214,16 +226,16 @@ class TestLosingRedis:
     ) -> None:
         async with open_bus(server) as bus:
             server.freeze()
-            await until(lambda: not bus.connected, within=5)
+            await until(lambda: not bus.connected)
             server.thaw()
-            await until(lambda: bus.connected, within=5)
+            await until(lambda: bus.connected)
 
     async def test_who_waits_for_a_confirmation_is_let_go_when_the_connection_dies(
         self, server: Valkey
     ) -> None:
         async with open_bus(server) as bus:
             server.freeze()
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(PATIENCE):
                 await bus.subscribe("news", lambda _: None)
             assert not bus.connected
 
@@ -233,7 +245,7 @@ class TestLosingRedis:
             task = asyncio.create_task(bus.subscribe("news", lambda _: None))
             await asyncio.sleep(0.01)
             assert not task.done()
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(PATIENCE):
             await task
         assert not bus.connected
 

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -69,7 +68,9 @@ class Running:
 
 
 @asynccontextmanager
-async def running(*, drain_seconds: float = 0, deadline: float = 5) -> AsyncIterator[Running]:
+async def running(
+    *, drain_seconds: float = 0, deadline: float = 5, **options: float
+) -> AsyncIterator[Running]:
     app = App()
     stop, listening = asyncio.Event(), asyncio.Event()
     draining: list[str] = []
@@ -84,6 +85,7 @@ async def running(*, drain_seconds: float = 0, deadline: float = 5) -> AsyncIter
             deadline=deadline,
             listening=listening,
             on_drain=lambda: draining.append("told"),
+            **options,
         )
     )
     await listening.wait()
@@ -151,7 +153,7 @@ class TestStopping:
             assert await is_refused(server.port)
 
     async def test_while_draining_it_serves_and_says_close(self) -> None:
-        async with running(drain_seconds=0.5) as server, httpx.AsyncClient() as client:
+        async with running(drain_seconds=3) as server, httpx.AsyncClient() as client:
             assert "connection" not in (await client.get(server.url)).headers
             server.stop.set()
             await asyncio.sleep(2 * MOMENT)
@@ -210,7 +212,7 @@ class TestStopping:
             writer.transport.abort()
 
     async def test_a_fresh_connection_is_given_a_moment(self) -> None:
-        async with running() as server:
+        async with running(quiet_seconds=3) as server:  # a busy machine is slow
             server.stop.set()
             reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
             await asyncio.sleep(3 * MOMENT)
@@ -265,8 +267,9 @@ class TestStoppingUnderLoad:
 
     @pytest.mark.parametrize("drain_seconds", [0, 0.3])
     async def test_no_request_is_dropped(self, drain_seconds: float) -> None:
-        outcomes: Counter[str] = Counter()
-        async with running(drain_seconds=drain_seconds) as server:
+        outcomes: list[str] = []
+        # Who is quiet for longer takes the risk: a client of a busy machine must not have to.
+        async with running(drain_seconds=drain_seconds, quiet_seconds=3) as server:
             clients = [
                 threading.Thread(target=ask_until_refused, args=(server.port, number, outcomes))
                 for number in range(16)
@@ -274,27 +277,29 @@ class TestStoppingUnderLoad:
             for client in clients:
                 client.start()
             await asyncio.sleep(5 * MOMENT)
+            async with asyncio.timeout(10):
+                while outcomes.count("answered") <= len(clients):  # noqa: ASYNC110  # other threads
+                    await asyncio.sleep(MOMENT)
             await server.wait_until_drained()
             for client in clients:
                 await asyncio.to_thread(client.join)
         assert set(outcomes) == {"answered", "refused"}
-        assert outcomes["answered"] > len(clients)
-        assert outcomes["refused"] == len(clients)
+        assert outcomes.count("refused") == len(clients)
 
 
-def ask_until_refused(port: int, number: int, outcomes: Counter[str]) -> None:
+def ask_until_refused(port: int, number: int, outcomes: list[str]) -> None:
     """Asks on one connection as long as it may, or on a new one each time, until none is taken."""
     limits = httpx.Limits(max_keepalive_connections=number % 2)
     with httpx.Client(limits=limits, verify=False) as client:
         while True:
             try:
                 client.get(f"http://127.0.0.1:{port}/").raise_for_status()
-                outcomes["answered"] += 1
+                outcomes.append("answered")
             except httpx.ConnectError:
-                outcomes["refused"] += 1
+                outcomes.append("refused")
                 return
             except httpx.HTTPError as error:
-                outcomes[repr(error)] += 1
+                outcomes.append(repr(error))
             time.sleep(0.02 * (number % 3))
 
 
@@ -322,4 +327,4 @@ asyncio.run(main())
         assert process.stdout is not None
         assert process.stdout.readline() == b"ready\n"
         os.kill(process.pid, signal.SIGTERM)
-        assert process.wait(timeout=5) == 0
+        assert process.wait(timeout=30) == 0

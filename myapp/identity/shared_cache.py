@@ -34,11 +34,18 @@ class SharedCache:
     """Verifications by the digest of their token. No method ever fails."""
 
     def __init__(
-        self, redis: Redis, bus: MessageBus, *, secret: bytes, clock: Callable[[], float]
+        self,
+        redis: Redis,
+        bus: MessageBus,
+        *,
+        secret: bytes,
+        clock: Callable[[], float],
+        redis_seconds: float = REDIS_SECONDS,
     ) -> None:
-        """`redis` answers in bytes; the bus says whether it is worth a try."""
+        """`redis` answers in bytes, within `redis_seconds`; the bus says if it is worth a try."""
         self._redis = redis
         self._bus = bus
+        self._redis_seconds = redis_seconds
         self._signer = Signer(
             secret, salt=SIGNER_SALT, key_derivation="hmac", digest_method=hashlib.sha256
         )
@@ -68,7 +75,7 @@ class SharedCache:
         if not self._bus.connected:
             return None
         try:
-            async with asyncio.timeout(REDIS_SECONDS):
+            async with asyncio.timeout(self._redis_seconds):
                 return await command()
         except (RedisError, OSError, TimeoutError) as error:
             log.debug("verified tokens are not shared", error=repr(error))

@@ -185,7 +185,7 @@ class TestFailure:
         await asyncio.sleep(0.01)
         runs[0].cancel()
         await asyncio.gather(*runs, return_exceptions=True)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await apply(empty)
 
 

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from tests.e2e.conftest import Start
+from tests.support.outside import wait_until
 from tests.support.program import Program, run_program, wait_until_alone
 
 
@@ -60,16 +61,17 @@ class TestStop:
         program.wait_for("stopping")
         began = time.monotonic()
         assert program.stop() == 128 + signal.SIGTERM
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 15
 
     def test_shows_while_it_drains(self, start: Start) -> None:
-        program = start(DRAIN_SECONDS="2")
+        program = start(DRAIN_SECONDS="20")
         api = program.api
         program.process.send_signal(signal.SIGTERM)
         program.wait_for("stopping")
-        time.sleep(0.3)
-        ready = httpx.get(f"{api}/ready")
-        assert (ready.status_code, ready.headers["Connection"]) == (503, "close")
+        ready = wait_until(
+            lambda: (found := httpx.get(f"{api}/ready")).status_code == 503 and found
+        )
+        assert ready.headers["Connection"] == "close"
         assert httpx.get(f"{api}/health").status_code == 200
 
     def test_by_a_kill_leaves_nothing_running_and_loses_nothing(

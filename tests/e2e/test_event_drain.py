@@ -23,7 +23,7 @@ def test_streams_end_with_a_retry_and_do_not_hold_up_the_stop(
         program.process.terminate()
         for piece in pieces:  # to an end that is whole: a cut one would raise
             parser.feed(piece)
-    assert program.process.wait(10) == 0
-    assert time.monotonic() - began < 3
+    assert program.process.wait(30) == 0
+    assert time.monotonic() - began < 10
     assert parser.frames[-1].retry
     assert token not in program.log_file.read_text()

@@ -83,7 +83,7 @@ def test_nothing_is_missed_over_a_restart_of_the_server(
         time.sleep(EVENTS * PAUSE / 4)
         assert server.stop() == 0
         start("--role=api", PORT=port).wait_for("ready")
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + 30
     while len(seen := browser.run(READ_LOG)) < EVENTS and time.monotonic() < deadline:
         time.sleep(0.1)
     assert seen == list(range(EVENTS))

@@ -43,7 +43,7 @@ def test_a_stop_in_the_middle_of_calls_fails_none_that_had_begun(
         time.sleep(LOAD_SECONDS)
         program.process.send_signal(signal.SIGTERM)
         ends = driver.do("unload")
-        assert driver.do("end", number=watch, seconds=5)["code"] == "UNAVAILABLE"
+        assert driver.do("end", number=watch, seconds=20)["code"] == "UNAVAILABLE"
         assert program.process.wait(30) == 0
     # What came to the server was answered, and each of these answers has arrived; what failed had
     # not come to it.

@@ -59,7 +59,7 @@ class Sender:
         return total
 
 
-def wait_until(check: Callable[[], bool], *, seconds: float = 15.0) -> None:
+def wait_until(check: Callable[[], bool], *, seconds: float = 30.0) -> None:
     deadline = time.monotonic() + seconds
     while not check():
         assert time.monotonic() < deadline

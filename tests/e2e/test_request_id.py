@@ -47,13 +47,14 @@ async def suspend(address: str, key: str, user_id: str, request_id: str) -> None
         )
 
 
-def lines_of(program: Program, request_id: str, *, last: str) -> list[dict[str, Any]]:
-    """What was logged with this id, once a line of the event `last` is there."""
+def lines_of(program: Program, request_id: str, *events: str) -> dict[str, dict[str, Any]]:
+    """What was logged with this id, by event, once there is a line of each of these."""
     deadline = time.monotonic() + SECONDS
     while time.monotonic() < deadline:
         lines = [line for line in program.lines() if line.get("request_id") == request_id]
-        if last in [line["event"] for line in lines]:
-            return lines
+        found = {line["event"]: line for line in lines}
+        if found.keys() >= set(events):
+            return found
         time.sleep(0.05)
     raise AssertionError(program.log_file.read_text())
 
@@ -76,19 +77,16 @@ def test_one_id_leads_from_a_request_to_all_that_came_of_it(
     body = {"user_id": ada, "title": "Hello", "body": "It works"}
     sent = {"X-API-Key": key, "X-Request-ID": "one-request"}
     assert httpx.post(f"{api}/notifications", headers=sent, json=body).status_code == 202
-    lines = lines_of(program, "one-request", last="job complete")
-    found = {line["event"]: line for line in lines}
+    jobs = ("job started", "push", "job complete")
+    found = lines_of(program, "one-request", "request", "event published", *jobs)
     assert found["request"]["path"] == "/notifications"
     assert found["event published"]["type"] == "notification.created"
     assert found["event published"]["user_id"] == ada
-    assert {found[event]["task"] for event in ("job started", "push", "job complete")} == {
-        "notification:send"
-    }
+    assert {found[event]["task"] for event in jobs} == {"notification:send"}
 
     asyncio.run(suspend(program.address("grpc"), key, ada, "one-call"))
-    found = {line["event"]: line for line in lines_of(program, "one-call", last="event published")}
+    found = lines_of(program, "one-call", "event published", "call")
     assert found["event published"]["type"].startswith("user.")
-    assert lines_of(program, "one-call", last="call")
 
     assert program.stop() == 0
     log = program.log_file.read_text()

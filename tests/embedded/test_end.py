@@ -28,11 +28,12 @@ class TestEnd:
     def test_the_last_user_leaves_nothing_running(self, data_dir: Path, start: Start) -> None:
         user = start()
         url = user.wait_ready()
-        pids = server_pid(url), watcher_pid(url)
+        pid, watcher = server_pid(url), watcher_pid(url)
 
         user.leave()
 
-        assert all(is_gone(pid) for pid in pids)
+        assert is_gone(pid)
+        assert soon(lambda: is_gone(watcher))  # it gives its lock back a moment before
 
     @pytest.mark.parametrize("end", [User.leave, User.kill])
     def test_the_server_outlives_the_user_that_started_it(
@@ -57,7 +58,7 @@ class TestEnd:
         for user in users:
             user.process.kill()
 
-        assert soon(lambda: all(is_gone(pid) for pid in pids), seconds=3)
+        assert soon(lambda: all(is_gone(pid) for pid in pids))
 
     def test_a_program_that_a_user_started_does_not_keep_the_server(self, start: Start) -> None:
         user = start("sleep", "30")
@@ -65,7 +66,7 @@ class TestEnd:
         try:
             user.process.kill()
 
-            assert soon(lambda: is_gone(pid), seconds=3)
+            assert soon(lambda: is_gone(pid))
             assert not is_gone(user.child)
         finally:
             os.kill(user.child, signal.SIGKILL)
@@ -97,7 +98,7 @@ class TestDeath:
         for victim in [find(url) for find in victims]:
             os.kill(victim, signal.SIGKILL)
 
-        assert soon(lambda: another_answers(url, than=pid), seconds=3)
+        assert soon(lambda: another_answers(url, than=pid))
         with connect(url) as redis:
             assert redis.get("kept") == b"yes"
 
@@ -109,7 +110,7 @@ class TestDeath:
         os.kill(watcher_pid(url), signal.SIGKILL)
         user.process.kill()
 
-        assert soon(lambda: is_gone(pid), seconds=3)
+        assert soon(lambda: is_gone(pid))
 
     def test_no_second_server_starts_while_one_lives(self, data_dir: Path, start: Start) -> None:
         """Its watcher is dead, and it is too stuck to end."""
@@ -168,7 +169,7 @@ class TestDeath:
         start().wait_ready()
 
         assert soon(lambda: another_answers(url, than=lost.pid))
-        assert lost.wait(5) == 0
+        assert lost.wait(10) == 0
 
     def test_it_comes_back_when_what_kept_it_from_starting_is_gone(
         self, data_dir: Path, start: Start
@@ -181,4 +182,4 @@ class TestDeath:
         assert not soon(lambda: another_answers(url, than=pid), seconds=1)
 
         append_only_file(data_dir).write_text("")
-        assert soon(lambda: another_answers(url, than=pid), seconds=5)
+        assert soon(lambda: another_answers(url, than=pid), seconds=20)  # tries are ever rarer

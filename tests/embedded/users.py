@@ -73,7 +73,8 @@ class User:
 Start = Callable[..., User]
 
 
-def soon(condition: Callable[[], bool], *, seconds: float = 5) -> bool:
+def soon(condition: Callable[[], bool], *, seconds: float = 8) -> bool:
+    """On a busy machine, but before a watcher's patience with its server is over, after 10 s."""
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:

@@ -83,8 +83,8 @@ async def status_in(accounts: Accounts) -> UserStatus:
     return user.status
 
 
-async def until_status(accounts: Accounts, status: UserStatus, *, within: float) -> None:
-    async with asyncio.timeout(within):
+async def until_status(accounts: Accounts, status: UserStatus) -> None:
+    async with asyncio.timeout(PATIENCE):
         while await status_in(accounts) != status:  # noqa: ASYNC110  # it looks from outside
             await asyncio.sleep(0.01)
 
@@ -207,7 +207,7 @@ class TestAnnouncing:
             table.status[ADA] = UserStatus.SUSPENDED
             await here.announce(ADA)
             assert await status_in(here) == UserStatus.SUSPENDED
-            await until_status(there, UserStatus.SUSPENDED, within=PATIENCE)
+            await until_status(there, UserStatus.SUSPENDED)
             assert told == [ADA]
 
     async def test_without_redis_it_succeeds_and_says_so_once(
@@ -260,7 +260,7 @@ class TestAnnouncing:
             await here.announce(ADA)
             assert await status_in(there) == UserStatus.ACTIVE  # its clock stands still
             start_valkey()
-            await until_status(there, UserStatus.SUSPENDED, within=5)
+            await until_status(there, UserStatus.SUSPENDED)
             assert told == [None]
 
     async def test_a_message_that_is_none_harms_nobody(

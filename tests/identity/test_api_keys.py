@@ -10,7 +10,6 @@ import pytest
 
 from myapp.database.api_key import ApiKey
 from myapp.errors import Unauthenticated, Unavailable
-from myapp.identity import key_uses
 from myapp.identity.api_keys import KeyRing
 from myapp.identity.key_format import make_key, parse_key
 from myapp.resources import Resources
@@ -94,9 +93,9 @@ class TestAuthenticate:
             await ring.authenticate(text)
 
     async def test_refuses_a_key_from_the_moment_it_expires(self, ring: KeyRing) -> None:
-        text = await create(expires_at=datetime.now(UTC) + timedelta(seconds=0.3))
+        text = await create(expires_at=datetime.now(UTC) + timedelta(seconds=2))
         await ring.authenticate(text)
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(2)
         with pytest.raises(Unauthenticated):
             await ring.authenticate(text)
 
@@ -120,7 +119,7 @@ class TestAnnounce:
         await ApiKey.filter(public_id=PUBLIC_ID).update(revoked_at=datetime.now(UTC))
         async with KeyRing(resources.bus, load=ApiKey.by_public_id) as other:
             await other.announce(PUBLIC_ID)
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(15):
             await heard.wait()
         with pytest.raises(Unauthenticated):
             await ring.authenticate(text)
@@ -150,8 +149,9 @@ class TestUses:
 
     async def test_a_use_is_recorded_soon(self, ring: KeyRing) -> None:
         await ring.authenticate(await create())
-        await asyncio.sleep(key_uses.BATCH_SECONDS + 0.5)
-        assert (await ApiKey.get()).last_used_at is not None
+        async with asyncio.timeout(15):
+            while (await ApiKey.get()).last_used_at is None:  # noqa: ASYNC110  # the database has it
+                await asyncio.sleep(0.05)
 
     async def test_a_time_within_the_minute_stays_as_it_is(self, resources: Resources) -> None:
         now = datetime.now(UTC)

