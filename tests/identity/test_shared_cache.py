@@ -136,8 +136,9 @@ class TestTampering:
 
 
 async def test_without_redis_nothing_is_known_and_nothing_fails(
-    cache: SharedCache, kill_valkey: Callable[[], None]
+    redis: Redis, bus: MessageBus, kill_valkey: Callable[[], None]
 ) -> None:
+    cache = SharedCache(redis, bus, secret=SECRET, clock=lambda: NOW)
     await cache.keep(ADA, VERIFICATION)
     kill_valkey()
     assert await cache.find(ADA) is None
