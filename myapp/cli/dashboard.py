@@ -4,6 +4,8 @@ import asyncio
 import os
 import signal
 import sys
+import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
 
 FASTEST, SLOWEST = 0.2, 3600.0
 LINES_KEPT = 200
+LEAVE_SECONDS = 15.0  # more than what is asked then takes to end
 
 
 @click.command()
@@ -66,8 +69,20 @@ async def run(settings: "Settings", *, readonly: bool, refresh: float) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGHUP):
             # Without this the terminal would be left as the dashboard needs it.
-            loop.add_signal_handler(number, app.exit)
+            loop.add_signal_handler(number, leave, app.exit)
         await app.run_async()
+
+
+def leave(ask: Callable[[], None], *, within: float = LEAVE_SECONDS) -> None:
+    """Asks for the end, and ends the process with 1 where nothing has come of it `within` seconds.
+
+    Textual's thread that writes dies of a terminal that is gone. Whoever draws more than its queue
+    takes then waits for ever, and the event loop stands still.
+    """
+    last_resort = threading.Timer(within, os._exit, (1,))
+    last_resort.daemon = True
+    last_resort.start()
+    ask()
 
 
 def describe(settings: "Settings", dialect: str) -> str:

@@ -60,3 +60,13 @@ class TestOnATerminal:
         loaded = set((tmp_path / "loaded").read_text().split())
         assert "textual" in loaded
         assert loaded.isdisjoint(NOT_FOR_THE_DASHBOARD)
+
+
+def test_a_signal_ends_it_where_its_loop_hangs() -> None:
+    """As when its terminal is gone, and much is drawn."""
+    script = (
+        "import time; from myapp.cli.dashboard import leave;"
+        "leave(lambda: time.sleep(60), within=0.2)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], check=False, timeout=START_SECONDS)
+    assert done.returncode == 1
