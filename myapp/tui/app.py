@@ -10,6 +10,7 @@ from typing import ClassVar
 from textual import on
 from textual.app import App, ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.events import Event, Key
 from textual.screen import Screen
 from textual.widgets import ContentSwitcher, Input, Static, Tab, Tabs
 
@@ -102,6 +103,11 @@ class Dashboard(App[None]):
     async def on_mount(self) -> None:
         self.query_one("#views", Tabs).can_focus = False
         await self.go_to(Place(self._first.NAME))
+
+    async def on_event(self, event: Event) -> None:
+        """Keys that were typed behind the one that leaves find nothing any more to be for."""
+        if not (self._exit and isinstance(event, Key)):
+            await super().on_event(event)
 
     async def on_unmount(self) -> None:
         """Returns when nothing is asked or done any more: what that needs is closed next.

@@ -9,6 +9,8 @@ from contextlib import suppress
 from types import SimpleNamespace
 from typing import Any, cast
 
+from textual.events import Key
+
 from myapp.modules.job import JobModule
 from myapp.modules.stats import StatsModule
 from myapp.registry import Features
@@ -45,6 +47,13 @@ async def test_the_dashboard_waits_for_what_it_has_begun(sit: Sit) -> None:
         operator.app.run_worker(question.ask())
         await operator.until(lambda: question.is_asked)
     assert question.has_ended
+
+
+async def test_keys_behind_the_one_that_leaves_are_for_nobody(sit: Sit) -> None:
+    async with sit() as operator:
+        for key in ("q", "colon", "5", "question_mark"):
+            operator.app.post_message(Key(key, None))
+        await operator.until(lambda: not operator.app.is_running)
 
 
 async def test_a_survey_that_is_cut_short_leaves_nothing_behind() -> None:
