@@ -66,7 +66,7 @@ def test_a_signal_ends_it_where_its_loop_hangs() -> None:
     """As when its terminal is gone, and much is drawn."""
     script = (
         "import time; from myapp.cli.dashboard import leave;"
-        "leave(lambda: time.sleep(60), within=0.2)"
+        "leave(lambda: time.sleep(60), within=0.2)"  # stands still, as the loop does then
     )
     done = subprocess.run([sys.executable, "-c", script], check=False, timeout=START_SECONDS)
     assert done.returncode == 1

@@ -7,6 +7,7 @@ import signal
 import pytest
 
 from tests.e2e.conftest import Start
+from tests.support.hubs import until
 from tests.support.load import CLIENTS, Load
 from tests.support.program import START_SECONDS
 
@@ -24,9 +25,7 @@ async def test_drops_no_accepted_request(start: Start, processes: str) -> None:
     program = start("--role=api", DRAIN_SECONDS="2", WEB_CONCURRENCY=processes)
     load = Load(program.api, pause=0.02)
     running = asyncio.create_task(load.run())
-    async with asyncio.timeout(START_SECONDS):
-        while load.answered <= CLIENTS:  # noqa: ASYNC110  # as a user looks
-            await asyncio.sleep(0.05)
+    await until(lambda: load.answered > CLIENTS, within=START_SECONDS)
     await asyncio.sleep(LOAD_SECONDS)
     for pid in [program.process.pid, *program.wait_for("ready").get("processes", {}).values()]:
         os.kill(pid, signal.SIGTERM)

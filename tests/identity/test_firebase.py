@@ -22,6 +22,7 @@ from myapp.errors import Unauthenticated, Unavailable
 from myapp.identity.base import NotYetValid, check_shape
 from myapp.identity.certificates import lifetime_of
 from myapp.identity.firebase import FirebaseProvider
+from tests.support.hubs import until
 
 PROJECT = "demo-project"
 
@@ -263,8 +264,7 @@ class TestCertificates:
     ) -> None:
         google.released.clear()  # a loop that stood still would not get to set it in time
         task = asyncio.create_task(provider.verify(sign(key)))
-        while not google.certificate_requests:  # noqa: ASYNC110  # a thread of the server counts
-            await asyncio.sleep(0.01)
+        await until(lambda: google.certificate_requests > 0)
         google.released.set()
         assert (await task).uid == "ada"
 

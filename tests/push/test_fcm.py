@@ -12,6 +12,7 @@ from myapp.errors import ConfigError
 from myapp.push.base import PushMessage
 from myapp.push.fcm import QUOTA_PAUSE_SECONDS, FcmProvider
 from tests.push.conftest import Answer, FcmServer, error
+from tests.support.hubs import until
 
 ID = UUID("01a202f7-06f1-7278-81fa-cbc3b1dff9bb")
 HELLO = PushMessage(ID, "Hello", "World", {"k": "v"})
@@ -139,8 +140,7 @@ class TestLoop:
         issue = fcm.token_answer
         fcm.token_answer = lambda: issue() if released.wait(5) else Answer(status=400)
         sending = asyncio.create_task(provider.send(HELLO, ["a"]))
-        while not fcm.tokens_issued:  # noqa: ASYNC110  # a thread of the server counts
-            await asyncio.sleep(0.01)
+        await until(lambda: fcm.tokens_issued > 0)
         released.set()
         assert (await sending)[0].outcome is PushOutcome.SENT
 
