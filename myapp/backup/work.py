@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from myapp.backup.progress import Progress
 from myapp.errors import Unavailable
+from myapp.until import finish
 
 Result = TypeVar("Result")
 
@@ -47,7 +48,7 @@ async def run_to_end(work: Callable[[Progress], Result], progress: Progress) -> 
     except asyncio.CancelledError:
         stoppable.stopped = True
         with suppress(Exception):
-            await working
+            await finish(working)
         raise
     except OSError as error:
         place = f": {error.filename}" if error.filename else ""
