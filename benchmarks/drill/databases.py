@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.drill.parts import Part
-from tests.support.seaweed import free_ports
+from tests.support.ports import free_ports
 
 CHOICES = ("postgres", "mariadb", "sqlite")
 

@@ -13,8 +13,9 @@ from benchmarks.drill.databases import Database, make_database
 from benchmarks.drill.parts import Part
 from myapp.embedded.server import find_binary
 from tests.support.buckets import BUCKET, scratch_place
+from tests.support.ports import free_ports
 from tests.support.program import run_program
-from tests.support.seaweed import ACCESS_KEY, SECRET_KEY, Seaweed, answers, free_ports
+from tests.support.seaweed import ACCESS_KEY, SECRET_KEY, Seaweed, answers
 
 WORKERS = ("worker-1", "worker-2")
 SCHEDULERS = ("scheduler-1", "scheduler-2")

@@ -15,8 +15,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.support.ports import free_ports
 from tests.support.program import environment
-from tests.support.seaweed import free_ports
 
 FIREBASE = os.environ.get("MYAPP_TEST_FIREBASE_TOOLS", "")
 PROJECT = "demo-myapp"

