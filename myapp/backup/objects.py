@@ -8,9 +8,13 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from myapp.storage.local import INCOMING
+import structlog
+
+from myapp.storage.local import FOLDER, OBJECT
 
 NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.EXDEV, errno.EMLINK, errno.ENOSYS})
+
+log = structlog.get_logger()
 
 
 class ObjectLinks:
@@ -24,8 +28,13 @@ class ObjectLinks:
     def add_missing(self) -> None:
         """Links whatever has come since the last time."""
         for name in names_below(self._root):
-            if name not in self._known:
+            if name in self._known:
+                continue
+            if OBJECT.fullmatch(name):
                 self._add(name)
+            else:
+                self._known.add(name)
+                log.warning("no stored object, and left out", path=str(self._root / name))
 
     def _add(self, name: str) -> None:
         target = self._target / name
@@ -47,14 +56,15 @@ def hold(source: Path, target: Path) -> None:
 
 
 def names_below(root: Path) -> Iterator[str]:
-    """Every object's path below `root`; uploads under way are no objects yet."""
+    """Every file's path below `root` in the folders of objects. Uploads under way have a folder of
+    their own, and a file system may have one that nobody can read.
+    """
     if not root.is_dir():
         return
     with os.scandir(root) as folders:
         names = sorted(entry.name for entry in folders if entry.is_dir(follow_symlinks=False))
-    for folder in names:
-        if folder != INCOMING:
-            with os.scandir(root / folder) as entries:
-                for entry in entries:
-                    if entry.is_file(follow_symlinks=False):
-                        yield f"{folder}/{entry.name}"
+    for folder in filter(FOLDER.fullmatch, names):
+        with os.scandir(root / folder) as entries:
+            for entry in entries:
+                if entry.is_file(follow_symlinks=False):
+                    yield f"{folder}/{entry.name}"

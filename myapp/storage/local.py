@@ -10,6 +10,7 @@ So no key is a folder in another key's way, and no folder is ever to be removed.
 
 import hashlib
 import os
+import re
 import time
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, aclosing, asynccontextmanager
@@ -33,6 +34,10 @@ from myapp.storage.trailer import read_stored
 from myapp.storage.upload import BLOCK_BYTES, Upload, gather_blocks
 
 INCOMING = "incoming"  # the folder of uploads under way
+# Of a folder and of a path below the root: others put theirs beside our objects, such as file
+# managers, file servers, and copies that were cut short.
+FOLDER = re.compile(r"[0-9a-f]{2}")
+OBJECT = re.compile(rf"{FOLDER.pattern}/[a-z0-9][a-z0-9_.+-]*")
 
 
 class LocalObject:

@@ -2,19 +2,23 @@
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from myapp.backup.database import DatabaseMoment
+from myapp.backup.extraction import NAMES
 from myapp.backup.objects import ObjectLinks
 from myapp.backup.queue import QueueMoment
 from myapp.backup.scratch import scratch_folder
 from myapp.backup.snapshot import hold_still
 from myapp.backup.work import run_to_end
 from myapp.errors import Conflict, Unavailable
+from myapp.storage.local import LocalStorage
+from myapp.storage.signing import UrlSigner
 from tests.backup.conftest import QUIET
 from tests.support.valkey import Valkey
 
@@ -72,6 +76,14 @@ class TestDatabase:
             moment.copy_to(tmp_path / "copy.db", QUIET)
 
 
+async def chunks(content: bytes) -> AsyncIterator[bytes]:
+    yield content
+
+
+def files_below(tmp_path: Path) -> list[Path]:
+    return [path for path in (tmp_path / "parts").rglob("*") if path.is_file()]
+
+
 class TestObjects:
     def test_what_is_removed_later_stays_and_what_comes_is_added(self, tmp_path: Path) -> None:
         root = tmp_path / "files"
@@ -86,6 +98,33 @@ class TestObjects:
         links.add_missing()
         found = {each.name: each.read_text() for each in (tmp_path / "links").rglob("*/*")}
         assert found == {"old": "old", "new": "new"}
+
+    async def test_whatever_storage_takes_goes_into_an_archive(self, tmp_path: Path) -> None:
+        storage = LocalStorage(tmp_path / "files", UrlSigner(b"a signing key of thirty-two bytes"))
+        storage.make_root()
+        keys = ["a", "0", "files/0197-a_b.c/1", "z" * 200]
+        for key in keys:
+            await storage.put(key, chunks(b"content"), content_type="text/plain")
+        ObjectLinks(tmp_path / "files", tmp_path / "parts" / "files").add_missing()
+        found = [each.relative_to(tmp_path / "parts").as_posix() for each in files_below(tmp_path)]
+        assert len(found) == len(keys)
+        assert all(NAMES.fullmatch(name) for name in found)
+
+    def test_what_others_put_beside_them_is_named_and_left_out(self, tmp_path: Path) -> None:
+        root = tmp_path / "files"
+        for name in ("3f/ours+1", "3f/.DS_Store", "3f/.ours+1.x8Kd2a", "3f/a b", "lost+found/x"):
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            (root / name).write_text(name)
+        links = ObjectLinks(root, tmp_path / "parts" / "files")
+        with capture_logs() as logs:
+            links.add_missing()
+            links.add_missing()
+        assert [path.name for path in files_below(tmp_path)] == ["ours+1"]
+        assert sorted(Path(each["path"]).name for each in logs) == [
+            ".DS_Store",
+            ".ours+1.x8Kd2a",
+            "a b",
+        ]
 
 
 class TestHoldStill:
