@@ -221,6 +221,7 @@ class Stream:
             page = await self._source.history.read(self.feed.keys, after=self._at)
         except Unavailable:
             self._behind = self._stuck = True
+            self._buffer = []  # what came meanwhile has its place behind what is still to be read
             delay = random.uniform(*RETRY_SECONDS)  # noqa: S311  # spreads load, hides nothing
             asyncio.get_running_loop().call_later(delay, self._try_again)
             return b""
