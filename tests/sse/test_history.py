@@ -247,6 +247,22 @@ class TestLoss:
         assert not await other_log.reaches(kept)
         assert log.losses == other_log.losses == 1
 
+    async def test_where_the_new_epoch_begins_nothing_is_missing(
+        self, log: Log, other_log: Log
+    ) -> None:
+        await log.append(HERE)
+        saved = await log.redis.hgetall(Key.ORDER)  # type: ignore[misc]  # sync or async
+        await log.append(HERE)
+        await log.redis.hset(Key.ORDER, mapping=saved)  # type: ignore[misc]  # sync or async
+        begin = await now(log)
+        await other_log.history.compare()
+        for _ in range(3):
+            await log.append(ALL)
+            assert await log.reaches(begin)
+        await other_log.append(HERE)
+        assert len(await log.after(begin)) == 4
+        assert log.losses == 1
+
     async def test_without_the_bus_it_is_unavailable_at_once(self, one: Process) -> None:
         log = make_log(one.redis, MessageBus(one.redis))  # a bus that was never opened
         with pytest.raises(Unavailable):

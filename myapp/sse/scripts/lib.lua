@@ -44,16 +44,19 @@ end
 -- `seen_*` is a place that was taken, as the caller knows. Where it is not known here, Redis has
 -- lost its newest data: the order begins a new epoch, and no id of the old one counts.
 local function find_order(seen_epoch, seen_ms, seen_n, fresh_epoch)
-  local epoch, ms, n = unpack(redis.call('HMGET', ORDER, 'epoch', 'ms', 'n'))
+  local epoch, ms, n, begin = unpack(redis.call('HMGET', ORDER, 'epoch', 'ms', 'n', 'begin'))
   ms, n, seen_ms, seen_n = tonumber(ms or 0), tonumber(n or 0), tonumber(seen_ms), tonumber(seen_n)
   local is_newest = ms == seen_ms and n == seen_n
-  local is_lost = epoch == seen_epoch and not is_newest
+  -- Where an epoch begins there is a place, and no event that could be missing.
+  local is_begin = seen_n == 0 and whole(seen_ms) == begin
+  local is_lost = epoch == seen_epoch and not (is_newest or is_begin)
     and (is_after(seen_ms, seen_n, ms, n) or is_missing(seen_ms, seen_n))
   if epoch and not is_lost then
     return {epoch = epoch, ms = ms, n = n}
   end
   local place = {epoch = fresh_epoch, ms = math.max(now(), ms + 1, seen_ms + 1), n = 0}
   keep_order(place)
+  redis.call('HSET', ORDER, 'begin', whole(place.ms))
   announce(ALL, place, '-', '-', '')
   announce(EVERYTHING, place, '-', '-', '')
   return place
