@@ -25,10 +25,19 @@ async def until(stop: asyncio.Event, work: Coroutine[Any, Any, Result]) -> Resul
 
 
 async def end(task: asyncio.Task[Any]) -> None:
-    """Returns when the task has ended, cancelled or not."""
+    """Returns when the task has ended, cancelled or not.
+
+    A cancellation of the caller is raised after it: what the task uses may be closed next.
+    """
+    is_cancelled = False
     while not task.done():
         task.cancel()
-        await asyncio.wait({task}, timeout=INSIST)
+        try:
+            await asyncio.wait({task}, timeout=INSIST)
+        except asyncio.CancelledError:
+            is_cancelled = True
+    if is_cancelled:
+        raise asyncio.CancelledError
 
 
 async def finish(work: asyncio.Future[Result]) -> Result:

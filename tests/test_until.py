@@ -5,7 +5,7 @@ from contextlib import suppress
 
 import pytest
 
-from myapp.until import finish
+from myapp.until import end, finish, until
 
 
 class Work:
@@ -58,3 +58,46 @@ class TestFinish:
         with suppress(asyncio.CancelledError):
             await waiting
         assert waiting.cancelled()
+
+
+async def outlast(cancellations: int) -> None:
+    """Ends with as many."""
+    for _ in range(cancellations):
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+
+
+async def give_up(task: asyncio.Task[None]) -> bool:
+    """Whether it had ended; otherwise it is ended now, for the loop to close."""
+    was_done = task.done()
+    while not task.done():
+        task.cancel()
+        await asyncio.sleep(0)
+    return was_done
+
+
+class TestEnd:
+    @pytest.mark.parametrize("times", [1, 2, 3])
+    async def test_who_is_cancelled_meanwhile_goes_on_to_the_end_of_the_task(
+        self, times: int
+    ) -> None:
+        task = asyncio.create_task(outlast(4))
+        await asyncio.sleep(0)
+        ending = asyncio.create_task(end(task))
+        for _ in range(times):
+            await asyncio.sleep(0)
+            ending.cancel()
+        await asyncio.wait({ending})
+        was_done = await give_up(task)
+        assert (was_done, ending.cancelled()) == (True, True)
+
+    async def test_what_an_ended_task_waited_for_has_ended(self) -> None:
+        work = asyncio.create_task(outlast(2))
+
+        async def follow() -> None:
+            await work
+
+        outer = asyncio.create_task(until(asyncio.Event(), follow()))
+        await asyncio.sleep(0)
+        await end(outer)
+        assert await give_up(work)
