@@ -98,12 +98,14 @@ class MessageBus:
         """Whether there is a connection, with all its subscriptions in force."""
         return self._connected
 
-    def on_reconnect(self, callback: Callable[[], None]) -> None:
-        """Calls back each time a connection is in force, also the first time.
+    def on_reconnect(self, callback: Callable[[], None]) -> Unsubscribe:
+        """Calls back each time a connection is in force, also the first time, until the returned
+        function is called.
 
         Whatever was published before that may have been missed.
         """
         self._reconnect_callbacks.append(callback)
+        return partial(self._reconnect_callbacks.remove, callback)
 
     async def publish(self, channel: str, message: bytes) -> None:
         """Sends to every process that is subscribed now.
@@ -269,7 +271,7 @@ class MessageBus:
         if self._lost_at is not None:
             log.info("message bus is back", after=round(time.monotonic() - self._lost_at, 1))
             self._lost_at = None
-        for callback in self._reconnect_callbacks:
+        for callback in tuple(self._reconnect_callbacks):
             call_back(callback)
 
     def _disconnect(self) -> None:

@@ -202,6 +202,17 @@ class TestLosingRedis:
                 "message bus is back",
             ]
 
+    async def test_who_does_not_want_to_be_told_any_more_is_not(self, server: Valkey) -> None:
+        async with open_bus(server) as bus, Redis(unix_socket_path=server.socket) as redis:
+            told, gaps = list[str](), list[str]()
+            forget = bus.on_reconnect(lambda: told.append("gap"))
+            bus.on_reconnect(lambda: gaps.append("gap"))
+            forget()
+            await bus.subscribe("news", lambda _: None)
+            await redis.client_kill_filter(_type="pubsub", skipme=False)
+            await until(lambda: bool(gaps))
+            assert told == []
+
     async def test_a_loss_has_a_cause_also_where_the_error_says_nothing(
         self, server: Valkey
     ) -> None:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from typing import Self
@@ -10,7 +11,7 @@ from uuid import UUID
 import structlog
 from cachetools import TLRUCache
 
-from myapp.bus import MessageBus, Unsubscribe, call_back
+from myapp.bus import MessageBus, call_back
 from myapp.database.user import User
 from myapp.errors import Unavailable
 from myapp.identity.single_flight import SingleFlight
@@ -51,17 +52,16 @@ class Accounts:
         )
         self._loads: SingleFlight[UUID, Remembered | None] = SingleFlight()
         self._change_callbacks: list[OnChange] = []
-        self._unsubscribe: Unsubscribe | None = None
+        self._open = ExitStack()
         self._told = False
 
     async def __aenter__(self) -> Self:
-        self._bus.on_reconnect(self._forget_all)
-        self._unsubscribe = await self._bus.subscribe(CHANNEL, self._hear)
+        self._open.callback(self._bus.on_reconnect(self._forget_all))
+        self._open.callback(await self._bus.subscribe(CHANNEL, self._hear))
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._unsubscribe is not None:
-            self._unsubscribe()
+        self._open.close()
 
     def on_change(self, callback: OnChange) -> None:
         """Calls back with the id of a user who changed, or with None: anybody may have.

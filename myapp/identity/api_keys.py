@@ -71,7 +71,7 @@ class KeyRing:
 
     async def __aenter__(self) -> Self:
         await self._open.enter_async_context(self._uses)
-        self._bus.on_reconnect(self._forget_all)
+        self._open.callback(self._bus.on_reconnect(self._forget_all))
         self._open.callback(await self._bus.subscribe(CHANNEL, self._hear))
         return self
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from ipaddress import ip_address
-from typing import Any
+from typing import Any, Self
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter
@@ -20,6 +20,7 @@ from redis.exceptions import RedisError
 from uvicorn._types import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, Scope
 
 from myapp.config import Network
+from myapp.until import end
 
 NOTE = "myapp:forwarding"  # HASH: the peer seen last, when, and how many requests in all
 NOTE_DAYS = 7
@@ -42,7 +43,7 @@ class ForwardingWitness:
     """An ASGI application around another: it looks at the headers and changes nothing.
 
     To look takes under a microsecond a request; whether a peer is trusted is asked only where
-    the headers are there.
+    the headers are there. Open it as a context manager, inside Redis.
     """
 
     def __init__(
@@ -66,6 +67,13 @@ class ForwardingWitness:
             "Requests with X-Forwarded-* from a peer that TRUSTED_PROXIES does not name",
             registry=metrics,
         )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._noting is not None:
+            await end(self._noting)
 
     async def __call__(
         self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable

@@ -29,20 +29,22 @@ async def serve_api(context: RoleContext) -> None:
     settings = context.settings
     drop_dead_clients(context.sockets)
     app = create_app(settings, context.features, context.health)
-    await serve(
-        ForwardingWitness(
-            believe_proxies(cast("ASGI3Application", app), settings.trusted_proxies),
-            trusted=settings.trusted_proxies,
-            redis=context.resources.redis,
-            metrics=context.resources.metrics,
-        ),
-        context.sockets,
-        stop=context.stop,
-        drain_seconds=settings.drain_seconds,
-        deadline=context.deadline - settings.drain_seconds,
-        listening=context.ready,
-        on_drain=partial(drain_streams, context),
+    witness = ForwardingWitness(
+        believe_proxies(cast("ASGI3Application", app), settings.trusted_proxies),
+        trusted=settings.trusted_proxies,
+        redis=context.resources.redis,
+        metrics=context.resources.metrics,
     )
+    async with witness:
+        await serve(
+            witness,
+            context.sockets,
+            stop=context.stop,
+            drain_seconds=settings.drain_seconds,
+            deadline=context.deadline - settings.drain_seconds,
+            listening=context.ready,
+            on_drain=partial(drain_streams, context),
+        )
 
 
 def drain_streams(context: RoleContext) -> None:

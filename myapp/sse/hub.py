@@ -28,6 +28,7 @@ from myapp.sse.position import IdSeal
 from myapp.sse.stream import Reader, Source, Stream
 from myapp.sse.turns import Turns
 from myapp.sse.watch import Watch
+from myapp.until import end
 
 TICK_SECONDS = 0.5
 HEARTBEAT_TICKS = 30  # a stream's heartbeat, and the renewal of its lease, come every 15 s
@@ -84,24 +85,31 @@ class Hub:
         self._streams: dict[Stream, None] = {}
         self._numbers = count(1)
         self._draining = False
+        self._closed = False
+        self._forget_bus: Unsubscribe | None = None
         self._keepers: list[asyncio.Task[None]] = []
         self._tasks: set[asyncio.Task[Any]] = set()
         self._reported = 0
 
     async def __aenter__(self) -> Self:
-        self._bus.on_reconnect(self._return)
+        self._forget_bus = self._bus.on_reconnect(self._return)
         self._accounts.on_change(self._suspect)
         self._keepers = [asyncio.create_task(self._guard.run()), asyncio.create_task(self._tick())]
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        """Nothing is asked of Redis any more when this returns. A question that is under way while
+        the client closes makes a connection that nobody closes.
+        """
+        if self._forget_bus is not None:
+            self._forget_bus()
         for keeper in self._keepers:
-            keeper.cancel()
+            await end(keeper)
         if self._tasks:  # leases that are being given back
             await asyncio.wait(self._tasks, timeout=CLOSE_SECONDS)
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._keepers, *self._tasks, return_exceptions=True)
+        self._closed = True
+        while self._tasks:
+            await end(next(iter(self._tasks)))
 
     async def publish(self, event: Event, *, outbox_id: str | None = None) -> str:
         """Tells the event to its user, or to everybody; returns its id.
@@ -195,7 +203,8 @@ class Hub:
             if remove(self._topics, key, topic.streams, stream):
                 topic.subscription.add_done_callback(unsubscribe)
         self._metrics.open.dec()
-        self._start(self._try(self._leases.release(user_id, stream.number)))
+        if not self._closed:  # else its lease runs out
+            self._start(self._try(self._leases.release(user_id, stream.number)))
 
     # What happens
 

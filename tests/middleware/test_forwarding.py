@@ -30,7 +30,7 @@ class Site:
     def __init__(self, redis: Redis, *, trusted: str = "10.0.0.0/8", **options: float) -> None:
         self.metrics = CollectorRegistry()
         self.asked = 0
-        self._witness = ForwardingWitness(
+        self.witness = ForwardingWitness(
             self._app,
             trusted=[ip_network(trusted)],
             redis=redis,
@@ -44,7 +44,7 @@ class Site:
     async def ask(self, peer: str, headers: list[tuple[bytes, bytes]]) -> None:
         scope: Any = {"type": "http", "headers": headers, "client": (peer, 1234)}
         nothing: Any = None
-        await self._witness(scope, nothing, nothing)
+        await self.witness(scope, nothing, nothing)
 
     @property
     def counted(self) -> float | None:
@@ -97,3 +97,14 @@ async def test_without_redis_requests_are_served(own_valkey: Valkey) -> None:
                 await asyncio.sleep(0.05)
     assert note.requests >= 1
     assert site.counted == site.asked
+
+
+async def test_a_note_under_way_has_ended_when_it_is_closed(own_valkey: Valkey) -> None:
+    async with Redis.from_url(own_valkey.url) as redis:
+        await redis.ping()  # type: ignore[misc]  # sync or async, says redis-py
+        own_valkey.freeze()
+        site = Site(redis)
+        async with site.witness:
+            await site.ask("192.0.2.1", FORWARDED)
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+        own_valkey.thaw()

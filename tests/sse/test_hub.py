@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 from collections.abc import Callable, Iterable
+from uuid import UUID
 
 import pytest
 import redis
@@ -372,6 +373,29 @@ class TestRedisAway:
         await until(lambda: not one.bus.connected)
         ada.status = UserStatus.SUSPENDED
         await until(lambda: client.ended, within=5)
+
+    async def test_once_closed_it_asks_nothing_when_redis_is_back(
+        self, own_valkey: Valkey, users: dict[UUID, User]
+    ) -> None:
+        process = Process(own_valkey.url, users)
+        async with process.redis, process.bus, process.accounts:
+            async with process.hub:
+                await process.redis.client_kill_filter(_type="pubsub", skipme=False)
+                await until(lambda: not process.bus.connected)
+            back = asyncio.Event()
+            process.bus.on_reconnect(back.set)  # called behind those of the hub
+            await back.wait()
+            assert [task for task in asyncio.all_tasks() if "Hub" in repr(task)] == []
+
+    async def test_once_closed_it_gives_no_lease_back(
+        self, own_valkey: Valkey, users: dict[UUID, User], ada: User
+    ) -> None:
+        process = Process(own_valkey.url, users)
+        async with process.redis, process.bus, process.accounts:
+            async with process.hub:
+                client = await process.connect(ada, reads=False)
+            client.stream.close()
+            assert [task for task in asyncio.all_tasks() if "Hub" in repr(task)] == []
 
 
 class TestSlowReader:
