@@ -16,20 +16,22 @@ STEP_PAGES = 2048  # 8 MB
 class DatabaseMoment:
     """Two connections: one to keep writers waiting, one that goes on seeing what there was then.
 
-    To be used in one thread. Raises Unavailable when the lock cannot be had in time.
+    To be used in one thread. Raises Unavailable when the lock cannot be had in time, and for
+    whatever else SQLite complains of, such as a full disk.
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
         self._gate = connect(path)
         self._reader = connect(path)
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         self._reader.close()
         self._gate.close()
+        if isinstance(error, sqlite3.Error):
+            raise Unavailable(f"The database cannot be copied: {error}") from error
 
     @contextmanager
     def writers_waiting(self) -> Iterator[None]:

@@ -9,7 +9,6 @@ import time
 from pathlib import Path
 
 from redis import Redis
-from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError, ResponseError
 
 from myapp.backup.progress import Progress
@@ -23,13 +22,15 @@ MANIFEST_TEXT = f"file {BASE} seq 1 type b\n"
 POLL_SECONDS = 0.02
 WAIT_SECONDS = 600.0  # for a dump of whatever size, or for a rewrite of the append-only file
 COMMAND_SECONDS = 10.0  # a fork of a large server takes a while
+# Of `INFO persistence`: with any of them the server has no dump made.
+BUSY = ("rdb_bgsave_in_progress", "aof_rewrite_in_progress", "aof_rewrite_scheduled")
 
 
 class QueueMoment:
     """A dump of the server in `home`. Raises Unavailable when the server cannot make one."""
 
-    def __init__(self, url: str, home: Path) -> None:
-        self._redis = Redis.from_url(url, socket_timeout=COMMAND_SECONDS, decode_responses=True)
+    def __init__(self, url: str, home: Path, *, command_seconds: float = COMMAND_SECONDS) -> None:
+        self._redis = Redis.from_url(url, socket_timeout=command_seconds, decode_responses=True)
         self._dump = home / DUMP
 
     def close(self) -> None:
@@ -37,9 +38,8 @@ class QueueMoment:
 
     def wait(self) -> None:
         """Returns when the server could fork."""
-        busy = ("rdb_bgsave_in_progress", "aof_rewrite_in_progress", "aof_rewrite_scheduled")
         deadline = time.monotonic() + WAIT_SECONDS
-        while any(self._state().get(name) for name in busy):
+        while self._is_busy():
             if time.monotonic() > deadline:
                 raise Unavailable("The embedded server does not finish what it writes to its disk")
             time.sleep(POLL_SECONDS)
@@ -50,7 +50,7 @@ class QueueMoment:
         try:
             self._redis.bgsave(schedule=False)
         except ResponseError as error:
-            if "progress" in str(error):
+            if self._is_busy():
                 return False
             raise Unavailable(f"The embedded server makes no dump: {error}") from error
         except RedisError as error:
@@ -70,10 +70,14 @@ class QueueMoment:
         (folder / MANIFEST).write_text(MANIFEST_TEXT)
         progress.advance((folder / BASE).stat().st_size)
 
+    def _is_busy(self) -> bool:
+        state = self._state()
+        return any(state.get(name) for name in BUSY)
+
     def _state(self) -> dict[str, object]:
         try:
             return dict(self._redis.info("persistence"))  # type: ignore[arg-type]  # sync or async, says redis-py
-        except RedisConnectionError as error:
+        except RedisError as error:
             raise lost(error) from error
 
 

@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from redis import Redis
 from structlog.testing import capture_logs
 
 from myapp.backup.database import DatabaseMoment
@@ -20,7 +21,7 @@ from myapp.errors import Conflict, Unavailable
 from myapp.storage.local import LocalStorage
 from myapp.storage.signing import UrlSigner
 from tests.backup.conftest import QUIET
-from tests.support.valkey import Valkey
+from tests.support.valkey import Valkey, running_valkey
 
 
 @pytest.fixture
@@ -71,7 +72,7 @@ class TestDatabase:
         with path.open("r+b") as file:
             file.seek(4096)
             file.write(b"\xff" * 4096)
-        with DatabaseMoment(path) as moment, pytest.raises((Unavailable, sqlite3.DatabaseError)):
+        with pytest.raises(Unavailable), DatabaseMoment(path) as moment:
             moment.begin()
             moment.copy_to(tmp_path / "copy.db", QUIET)
 
@@ -146,6 +147,31 @@ def test_a_server_that_is_away_is_no_backup(own_valkey: Valkey, tmp_path: Path) 
         for ask in (moment.wait, moment.begin):
             with pytest.raises(Unavailable):
                 ask()
+
+
+def test_a_server_that_does_not_answer_is_no_backup(own_valkey: Valkey) -> None:
+    home = Path(own_valkey.socket).parent
+    with closing(QueueMoment(own_valkey.url, home, command_seconds=0.1)) as moment:
+        own_valkey.freeze()
+        for ask in (moment.wait, moment.begin):
+            with pytest.raises(Unavailable):
+                ask()
+        own_valkey.thaw()
+
+
+def test_a_server_that_rewrites_its_file_is_waited_for() -> None:
+    with running_valkey(durable=True) as server, Redis.from_url(server.url) as redis:
+        for number in range(200):
+            redis.set(f"key {number}", "x")
+        redis.config_set("rdb-key-save-delay", 10_000_000)  # in microseconds: it does not end soon
+        redis.bgrewriteaof()
+        with closing(QueueMoment(server.url, Path(server.socket).parent)) as moment:
+            assert not moment.begin()
+            redis.config_set("appendonly", "no")  # the rewriting ends with it
+            redis.config_set("rdb-key-save-delay", 0)
+            moment.wait()
+            assert moment.begin()
+            moment.wait()
 
 
 class TestScratchFolder:

@@ -1,10 +1,12 @@
 """`myapp backup` and `myapp restore`, and what they refuse."""
 
 import signal
+import sqlite3
 import stat
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -48,6 +50,35 @@ def test_backs_up_and_restores(myapp: MyApp, folder: Path, tmp_path: Path) -> No
     assert "ada@example.com" in myapp("admin", "list", DATA_DIR=str(back)).stdout
     open_ones = [path for path in back.rglob("*") if path.lstat().st_mode & 0o077]
     assert [path for path in open_ones if not path.is_symlink()] == []
+
+
+FULL_DISK = """
+import resource, runpy, sys
+resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))
+sys.argv[0] = "myapp"
+runpy.run_module("myapp", run_name="__main__")
+"""
+
+
+def test_a_full_disk_is_one_sentence_and_leaves_nothing(
+    myapp: MyApp, folder: Path, tmp_path: Path
+) -> None:
+    assert myapp("migrate").returncode == 0
+    with closing(sqlite3.connect(folder / "app.db")) as database:
+        database.execute("CREATE TABLE much AS SELECT zeroblob(2000000)")
+        database.commit()
+    done = subprocess.run(
+        [sys.executable, "-c", FULL_DISK, "backup", "b.tar"],
+        check=False,
+        env=environment(folder),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "The database cannot be copied" in done.stderr
+    assert [path.name for path in tmp_path.iterdir() if "tar" in path.name] == []
+    assert not (folder / ".backup").exists()
 
 
 @pytest.mark.parametrize("command", ["migrate", "token ada@example.com", "doctor"])
