@@ -74,36 +74,51 @@ class RedisLink:
 
     def __init__(self, backoff: Backoff = RECONNECT) -> None:
         self._backoff = backoff
-        self.up = True
-        self.last_error: str | None = None
+        self._failing: dict[object, str] = {}  # calls whose last try failed, and of what
 
-    def lose(self, error: Exception) -> None:
-        self.last_error = f"{type(error).__name__}: {error}".rstrip(": ")
-        if self.up:
-            self.up = False
-            log.warning("queue lost redis", error=self.last_error)
+    @property
+    def up(self) -> bool:
+        """Whether nothing fails. What only reads may succeed while Redis takes no writes."""
+        return not self._failing
 
-    def find(self) -> None:
-        if not self.up:
-            self.up = True
-            self.last_error = None
-            log.warning("queue has redis again")
+    @property
+    def last_error(self) -> str | None:
+        """Why not, while that is so."""
+        return next(reversed(self._failing.values()), None)
 
     async def persist(
         self, call: Callable[[], Awaitable[Answer]], *, within: float | None = None
     ) -> Answer:
-        """The call's answer, however long Redis is away. Raises TimeoutError after `within`."""
-        deadline = None if within is None else asyncio.get_running_loop().time() + within
-        for failures in count(1):
-            try:
-                async with asyncio.timeout_at(deadline):
-                    answer = await call()
-            except REDIS_FAULTS as error:
-                self.lose(error)
-                if deadline and asyncio.get_running_loop().time() >= deadline:
-                    raise TimeoutError from error
-                await asyncio.sleep(self._backoff.delay(failures))
-            else:
-                self.find()
-                return answer
+        """The call's answer, however long Redis is away.
+
+        Raises TimeoutError after `within` seconds, or as soon as the next try would come after it.
+        """
+        clock, me = asyncio.get_running_loop().time, object()
+        deadline = None if within is None else clock() + within
+        try:
+            for failures in count(1):
+                try:
+                    async with asyncio.timeout_at(deadline):
+                        answer = await call()
+                except REDIS_FAULTS as error:
+                    self._lose(me, error)
+                    delay = self._backoff.delay(failures)
+                    if deadline and clock() + delay >= deadline:
+                        raise TimeoutError from error
+                    await asyncio.sleep(delay)
+                else:
+                    self._find(me)
+                    return answer
+        finally:
+            self._failing.pop(me, None)
         raise AssertionError("counting never ends")
+
+    def _lose(self, caller: object, error: Exception) -> None:
+        was_up = self.up
+        self._failing[caller] = f"{type(error).__name__}: {error}".rstrip(": ")
+        if was_up:
+            log.warning("queue lost redis", error=self.last_error)
+
+    def _find(self, caller: object) -> None:
+        if self._failing.pop(caller, None) and self.up:
+            log.warning("queue has redis again")

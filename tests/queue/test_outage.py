@@ -9,6 +9,7 @@ import pytest
 import structlog
 from redis.asyncio import Redis
 
+from myapp.backoff import Backoff
 from myapp.queue.client import JobQueue
 from myapp.queue.connection import REDIS_FAULTS, RedisLink, connect_queue
 from myapp.queue.liveness import Membership, Timings
@@ -94,6 +95,15 @@ async def doubtful(own_server: Any) -> Any:
     await outage.close()
 
 
+@pytest.fixture
+async def measuring(own_server: Any) -> Any:
+    """It looks at its queues all the time."""
+    timings = Timings(beat=0.1, fence=30, lease=40, idle=0.2, goodbye=0.5, trim=0.05)
+    outage = Outage(own_server, timings)
+    yield outage
+    await outage.close()
+
+
 def lines_of(logs: Any) -> list[str]:
     return [line["event"] for line in logs if "redis" in line["event"]]
 
@@ -119,6 +129,30 @@ async def test_one_line_each_way_and_no_busy_loop(outage: Outage, eventually: Ev
     assert outage.worker.last_error is None
     outage.stop.set()
     await scheduling
+
+
+async def test_a_redis_that_takes_no_writes_is_one_line_each_way_too(
+    measuring: Outage, eventually: Eventually
+) -> None:
+    await eventually(lambda: measuring.worker.healthy)
+    with structlog.testing.capture_logs() as logs:
+        await measuring.redis.config_set("maxmemory", 1)
+        await eventually(lambda: not measuring.worker.healthy)
+        calls = measuring.redis.calls
+        await eventually(lambda: measuring.redis.calls > calls + 30)
+        await measuring.redis.config_set("maxmemory", 0)
+        await eventually(lambda: measuring.worker.healthy)
+    assert lines_of(logs) == ["queue lost redis", "queue has redis again"]
+
+
+async def test_what_may_take_so_long_is_given_up_before_the_next_try_would_be_late() -> None:
+    async def fail() -> None:
+        raise ConnectionError
+
+    link = RedisLink(Backoff(base=3600, cap=3600))
+    async with asyncio.timeout(60):
+        with pytest.raises(TimeoutError):
+            await link.persist(fail, within=30)
 
 
 async def test_a_job_under_way_is_reported_after_a_short_outage(
