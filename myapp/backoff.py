@@ -11,7 +11,11 @@ class Backoff:
     base: float
     cap: float
 
+    def bounds(self, failures: int) -> tuple[float, float]:
+        """The shortest and the longest wait after so many failures in a row, from 1."""
+        longest = min(self.cap, self.base * 2.0 ** min(failures - 1, 60))
+        return longest / 2, longest
+
     def delay(self, failures: int) -> float:
         """How long to wait after so many failures in a row, from 1."""
-        longest = min(self.cap, self.base * 2.0 ** min(failures - 1, 60))
-        return longest * random.uniform(0.5, 1.0)  # noqa: S311  # spreads load, hides nothing
+        return random.uniform(*self.bounds(failures))  # noqa: S311  # spreads load, hides nothing

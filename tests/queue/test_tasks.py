@@ -57,6 +57,7 @@ class TestDefinitions:
     def test_backoff_doubles_up_to_its_cap_with_jitter(self) -> None:
         backoff = Backoff(base=1, cap=60)
         for failures, longest in [(1, 1), (2, 2), (5, 16), (9, 60), (5000, 60)]:
+            assert backoff.bounds(failures) == (longest / 2, longest)
             delays = {backoff.delay(failures) for _ in range(50)}
             assert longest / 2 <= min(delays) < max(delays) <= longest
 

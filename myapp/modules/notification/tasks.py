@@ -23,7 +23,7 @@ NOTIFICATION_SEND = Task(
     "notification:send",
     SendPayload,
     timeout=120,  # some batches of 500, each with a few seconds for the service
-    attempts=8,  # over some ten minutes; what fails then, the recovery queues again
+    attempts=10,  # over some 7 to 14 minutes; what fails then, the recovery queues again
     backoff=Backoff(base=2.0, cap=300.0),
 )
 NOTIFICATION_BROADCAST = Task("notification:broadcast", BroadcastPayload, queue="low", attempts=10)

@@ -15,7 +15,7 @@ from myapp.enums import PushOutcome, UserStatus
 from myapp.modules.notification.cleanup import NotificationCleanup
 from myapp.modules.notification.pushing import PushUsecase
 from myapp.modules.notification.recovery import RecoveryUsecase
-from myapp.modules.notification.tasks import SendPayload
+from myapp.modules.notification.tasks import NOTIFICATION_SEND, SendPayload
 from myapp.push.base import PushMessage, PushResult
 from myapp.queue.records import JobStatus
 from myapp.queue.tasks import JobContext, Nothing, Retry
@@ -32,7 +32,8 @@ async def ada(resources: Resources) -> UUID:
 
 
 def job(key: str = "job", attempt: int = 1) -> JobContext:
-    return JobContext(key, "notification:send", "default", attempt, 8, None, "w")
+    task = NOTIFICATION_SEND
+    return JobContext(key, task.name, task.queue, attempt, task.attempts, None, "w")
 
 
 async def add_devices(user_id: UUID, *tokens: str) -> None:
@@ -130,6 +131,11 @@ class TestRetry:
         with pytest.raises(Retry) as retry:
             await PushUsecase(push).handle(job(), await notify(ada))
         assert retry.value.after == 77.0
+
+    def test_outlasts_five_minutes_and_ends_within_fifteen(self) -> None:
+        pauses = [NOTIFICATION_SEND.backoff.bounds(n) for n in range(1, NOTIFICATION_SEND.attempts)]
+        shortest, longest = (sum(each) for each in zip(*pauses, strict=True))
+        assert 5 * 60 < shortest < longest < 15 * 60
 
     async def test_the_rest_is_left_alone_once_the_service_asks_for_a_pause(
         self, ada: UUID, push: FakePush
