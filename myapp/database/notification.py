@@ -24,7 +24,8 @@ class Notification(Entity):
     """One entry of one user's inbox.
 
     `pushed_at` is when every device had been seen to, and null until then. `push_job` is the job
-    that sees to them, and until `push_until` no other one may.
+    that sees to them, and until `push_until` no other one may: while it runs, and while it waits
+    for its next attempt.
     """
 
     user: Any = fields.ForeignKeyField("models.User", related_name=False, db_index=False)

@@ -42,7 +42,8 @@ class JobQueue:
         """Queues a job, due in `delay` seconds, and returns its key.
 
         While a job of this key has not ended, nothing is added; with `once` also for 24 hours
-        after its end, so that who cannot know whether a job was queued may queue it again. The
+        after its end, so that who cannot know whether a job was queued may queue it again. What
+        failed or was cancelled under this key leaves its newest 20 errors to the new job. The
         request id is the present one unless given. Raises Invalid for a payload of another task
         and for a key that is not 1 to 200 printable ASCII characters without spaces.
         """

@@ -82,6 +82,21 @@ class TestEnqueue:
         job = await queue.get("k")
         assert (job.status, job.attempts, job.request_id) == (JobStatus.QUEUED, 0, None)
 
+    @pytest.mark.parametrize(
+        ("status", "kept"), [("failed", 20), ("cancelled", 20), ("complete", 0)]
+    )
+    async def test_a_key_that_came_to_no_good_end_leaves_its_newest_errors(
+        self, queue: JobQueue, redis: Redis, status: str, kept: int
+    ) -> None:
+        await queue.enqueue(IDLE, Nothing(), key="k")
+        await finish(redis, "k", status)
+        lines = "".join(f'{{"attempt": {n}, "at": 0, "error": "no"}}\n' for n in range(30))
+        await redis.hset("myapp:job:k", "errors", lines)  # type: ignore[misc]  # sync or async
+        await queue.enqueue(IDLE, Nothing(), key="k")
+        job = await queue.get("k")
+        assert (job.status, job.attempts) == (JobStatus.QUEUED, 0)
+        assert [error.attempt for error in job.errors] == list(range(30))[30 - kept :]
+
     @pytest.mark.parametrize("status", ["complete", "failed"])
     async def test_a_once_key_stays_taken_after_its_job(
         self, queue: JobQueue, redis: Redis, status: str

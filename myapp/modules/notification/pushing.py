@@ -18,7 +18,7 @@ from myapp.queue.tasks import JobContext, Retry
 
 # A job that is cancelled at its timeout has surely ended after this.
 CLAIM = timedelta(seconds=NOTIFICATION_SEND.timeout + 30)
-CLAIM_PAUSE_SECONDS = 30.0
+CLAIM_PAUSE_SECONDS = 30.0  # at least
 LONGEST_RETRY_SECONDS = 3600.0  # whatever the service asks for
 
 log = structlog.get_logger()
@@ -41,8 +41,12 @@ class PushUsecase:
         if notification is None or notification.pushed_at is not None:
             return {"devices": 0}
         if not claimed:
-            raise Retry("another job pushes it", after=CLAIM_PAUSE_SECONDS)
-        return await self._push(notification, job.attempt)
+            raise Retry("another job pushes it", after=time_left(notification, now))
+        try:
+            return await self._push(notification, job.attempt)
+        except Retry as retry:
+            await keep_claim(notification, job, retry.after)
+            raise
 
     async def _push(self, notification: Notification, attempt: int) -> dict[str, int]:
         message = PushMessage(
@@ -61,6 +65,19 @@ class PushUsecase:
             raise put_off(f"{failed} devices could not be reached", 0.0, attempt)
         await Notification.finish(notification.id, at=datetime.now(UTC))
         return {"devices": len(devices), **counts}
+
+
+async def keep_claim(notification: Notification, job: JobContext, after: float) -> None:
+    """Keeps others out until this job comes again, in `after` seconds: they know of no pause."""
+    now = datetime.now(UTC)
+    until = now + timedelta(seconds=after) + CLAIM
+    await Notification.claim(notification.id, job=job.key, at=now, until=until)
+
+
+def time_left(notification: Notification, now: datetime) -> float:
+    """For how many seconds another job has it: asking sooner only uses up attempts."""
+    left = (notification.push_until or now) - now
+    return max(left.total_seconds(), CLAIM_PAUSE_SECONDS)
 
 
 def put_off(reason: str, pause: float, attempt: int) -> Retry:

@@ -23,14 +23,20 @@ log = structlog.get_logger()
 
 
 class RecoveryUsecase:
-    """Queues overdue pushes and broadcasts again; a job that still waits is not doubled."""
+    """Queues overdue pushes and broadcasts again; a job that still waits is not doubled.
+
+    A push that was put off is left to its job, which holds the claim until then.
+    """
 
     def __init__(self, *, jobs: JobQueue) -> None:
         self._jobs = jobs
 
     async def handle(self, _job: JobContext, _payload: Nothing) -> dict[str, int]:
         """The handler of `notification:recover`."""
-        now = datetime.now(UTC)
+        return await self.recover(datetime.now(UTC))
+
+    async def recover(self, now: datetime) -> dict[str, int]:
+        """Sees to all that is overdue at that moment; returns how many of each kind."""
         found = {
             "given_up": await give_up(now),
             "pushes": await self._recover_pushes(now),

@@ -1,6 +1,5 @@
 -- action (retry, cancel or delete), statuses that it applies to (JSON), then keys
 -- -> for each key the status that the job had, or '' when there is no such job
-local ERRORS_KEPT = 20
 local applies = {}
 for _, status in ipairs(cjson.decode(ARGV[2])) do applies[status] = true end
 local act = {}
@@ -13,11 +12,8 @@ function act.retry(key)
   redis.call('HDEL', id,
     'worker', 'started_at', 'finished_at', 'scheduled_at', 'result', 'rescues', 'cancel')
   redis.call('HSET', id, 'attempts', 0)
-  local lines = {}
-  for line in (errors or ''):gmatch('[^\n]+') do table.insert(lines, line) end
-  if #lines > ERRORS_KEPT then
-    local newest = {unpack(lines, #lines - ERRORS_KEPT + 1)}
-    redis.call('HSET', id, 'errors', table.concat(newest, '\n') .. '\n')
+  if errors then
+    redis.call('HSET', id, 'errors', newest_errors(errors))
   end
   if cron and redis.call('HGET', CRON:format(cron), 'last_key') == key then
     redis.call('HSET', CRON:format(cron), 'last_status', 'queued')

@@ -4,6 +4,8 @@
 local DAY = 24 * 3600 * 1000
 -- A job that took its worker down this often is taken for the cause.
 local RESCUES_MAX = 10
+-- So many of a job's errors, the newest, go along when it is queued again.
+local ERRORS_KEPT = 20
 local ENDED = {complete = true, failed = true, cancelled = true}
 
 local function now()
@@ -79,15 +81,25 @@ local function trim(queue, cap, limit)
   return count
 end
 
+local function newest_errors(errors)
+  local lines = {}
+  for line in errors:gmatch('[^\n]+') do table.insert(lines, line) end
+  return table.concat(lines, '\n', math.max(1, #lines - ERRORS_KEPT + 1)) .. '\n'
+end
+
 -- Queues a job unless its key is taken: `job` is a list of field, value, ... for its hash.
+-- It takes along what went wrong before under its key, unless that came to a good end.
 local function enqueue(key, delay, request, once, job)
   local id = JOB:format(key)
-  local status = redis.call('HGET', id, 'status')
+  local status, errors = unpack(redis.call('HMGET', id, 'status', 'errors'))
   if (status and not ENDED[status]) or redis.call('EXISTS', ONCE:format(key)) == 1 then
     return 0
   end
   forget(key)
   redis.call('HSET', id, 'enqueued_at', whole(now()), 'attempts', 0, unpack(job))
+  if errors and status ~= 'complete' then
+    redis.call('HSET', id, 'errors', newest_errors(errors))
+  end
   if once ~= '' then
     redis.call('HSET', id, 'once', 1)
   end

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from saq.job import Status
 
 from myapp.database.device import Device, DevicePlatform, hash_token
 from myapp.database.notification import Notification, PushRecord
@@ -18,6 +19,8 @@ from myapp.modules.notification.recovery import RecoveryUsecase
 from myapp.modules.notification.tasks import NOTIFICATION_SEND, SendPayload
 from myapp.push.base import PushMessage, PushResult
 from myapp.queue.records import JobStatus
+from myapp.queue.scripts import Scripts
+from myapp.queue.store import JobStore
 from myapp.queue.tasks import JobContext, Nothing, Retry
 from myapp.resources import Resources
 from tests.modules.notification.conftest import FakePush
@@ -184,11 +187,12 @@ class TestDeath:
         payload = await notify(ada)
         now = datetime.now(UTC)
         await Notification.claim(
-            payload.notification_id, job="first", at=now, until=now + timedelta(seconds=60)
+            payload.notification_id, job="first", at=now, until=now + timedelta(hours=1)
         )
         usecase = PushUsecase(push)
-        with pytest.raises(Retry):
+        with pytest.raises(Retry) as retry:
             await usecase.handle(job("second"), payload)
+        assert 3000 < retry.value.after <= 3600  # sooner it would ask in vain
         assert push.sent == []
         await usecase.handle(job("first"), payload)
         assert len(push.sent) == 1
@@ -207,6 +211,39 @@ class TestRecovery:
         assert (await resources.jobs.get(key)).status is JobStatus.QUEUED
         waiting: Any = resources.queue_redis.lrange("myapp:queue:default:waiting", 0, -1)
         assert await waiting == [key]
+
+    async def test_leaves_a_push_to_its_job_for_as_long_as_the_service_asks(
+        self, ada: UUID, push: FakePush, resources: Resources
+    ) -> None:
+        await add_devices(ada, "a1")
+        payload = await notify(ada, age=timedelta(minutes=20))
+        push.answers = {"a1": PushResult(PushOutcome.FAILED, "quota", retry_after=1800.0)}
+        with pytest.raises(Retry):
+            await PushUsecase(push).handle(job(), payload)
+        usecase = RecoveryUsecase(jobs=resources.jobs)
+        now = datetime.now(UTC)
+        for minutes, found in ((10, 0), (30, 0), (35, 1)):
+            later = await usecase.recover(now + timedelta(minutes=minutes))
+            assert (minutes, later["pushes"]) == (minutes, found)
+        push.answers = {}
+        await PushUsecase(push).handle(job(attempt=2), payload)  # its own claim keeps out others
+        assert len(push.sent) == 1
+
+    async def test_of_what_failed_for_good_keeps_the_errors(
+        self, ada: UUID, resources: Resources
+    ) -> None:
+        key = f"notification:{(await notify(ada, age=timedelta(minutes=20))).notification_id}"
+        usecase = RecoveryUsecase(jobs=resources.jobs)
+        store = JobStore(resources.queue_redis, "default")
+        await Scripts(resources.queue_redis).call("join", "w", "default", "{}")
+        for errors in (["one"], ["one", "two"]):
+            await usecase.handle(job(), Nothing())
+            _, [claimed] = await store.claim("w", known=0)
+            await store.finish(claimed, Status.FAILED, error=errors[-1])
+            await usecase.handle(job(), Nothing())
+            queued = await resources.jobs.get(key)
+            assert queued.status is JobStatus.QUEUED
+            assert [each.error for each in queued.errors] == errors
 
     async def test_gives_up_after_a_day(self, ada: UUID, resources: Resources) -> None:
         await notify(ada, age=timedelta(hours=25))
