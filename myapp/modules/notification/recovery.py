@@ -17,7 +17,7 @@ from myapp.queue.tasks import JobContext, Nothing
 
 OVERDUE = timedelta(minutes=10)
 GIVEN_UP = timedelta(hours=24)  # a push a day late is noise; the inbox has it
-AT_ONCE = 1000  # the next run takes the next
+AT_ONCE = 1000  # of each kind in one run
 
 log = structlog.get_logger()
 
@@ -28,8 +28,9 @@ class RecoveryUsecase:
     A push that was put off is left to its job, which holds the claim until then.
     """
 
-    def __init__(self, *, jobs: JobQueue) -> None:
+    def __init__(self, *, jobs: JobQueue, at_once: int = AT_ONCE) -> None:
         self._jobs = jobs
+        self._at_once = at_once
 
     async def handle(self, _job: JobContext, _payload: Nothing) -> dict[str, int]:
         """The handler of `notification:recover`."""
@@ -48,15 +49,17 @@ class RecoveryUsecase:
 
     async def _recover_pushes(self, now: datetime) -> int:
         overdue = Notification.unfinished(before=now - OVERDUE, at=now)
-        found = overdue.order_by("created_at").limit(AT_ONCE).values_list("id", "user_id")
-        pushes: Any = await found
+        # A claim counts as a change: what was tried last comes last, so that those that cannot be
+        # pushed, the oldest of all, do not take the places of those whose jobs were lost.
+        first = overdue.order_by("updated_at", "id").limit(self._at_once)
+        pushes: Any = await first.values_list("id", "user_id")
         for each, user_id in pushes:
             payload = SendPayload(notification_id=each, user_id=user_id)
             await self._jobs.enqueue(NOTIFICATION_SEND, payload, key=f"notification:{each}")
         return len(pushes)
 
     async def _recover_broadcasts(self, now: datetime) -> int:
-        stalled = await Broadcast.stalled(since=now - OVERDUE).limit(AT_ONCE)
+        stalled = await Broadcast.stalled(since=now - OVERDUE).limit(self._at_once)
         for each in stalled:
             payload = BroadcastPayload(broadcast_id=each.id)
             await self._jobs.enqueue(NOTIFICATION_BROADCAST, payload, key=f"broadcast:{each.id}")

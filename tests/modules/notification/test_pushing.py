@@ -245,6 +245,24 @@ class TestRecovery:
             assert queued.status is JobStatus.QUEUED
             assert [each.error for each in queued.errors] == errors
 
+    async def test_takes_those_first_that_were_not_tried_lately(
+        self, ada: UUID, resources: Resources
+    ) -> None:
+        now = datetime.now(UTC)
+        minutes = timedelta(minutes=1)
+        for age in (40, 30, 20):
+            await notify(ada, age=age * minutes)
+        await Notification.all().update(updated_at=now - 20 * minutes)
+        first, second, lost = await Notification.all().order_by("created_at")
+        for tried in (first, second):
+            claimed = await Notification.claim(
+                tried.id, job="failed", at=now - 6 * minutes, until=now - 3 * minutes
+            )
+            assert claimed
+        found = await RecoveryUsecase(jobs=resources.jobs, at_once=2).handle(job(), Nothing())
+        assert found["pushes"] == 2
+        assert (await resources.jobs.get(f"notification:{lost.id}")).status is JobStatus.QUEUED
+
     async def test_gives_up_after_a_day(self, ada: UUID, resources: Resources) -> None:
         await notify(ada, age=timedelta(hours=25))
         found = await RecoveryUsecase(jobs=resources.jobs).handle(job(), Nothing())
