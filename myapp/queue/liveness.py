@@ -6,7 +6,7 @@ that looks at the beat once more. A worker that could not renew its beat stops w
 margin before anybody may do so: then no job runs twice at once, whether Redis is away for all or
 for one. Only a process that was stopped as a whole (SIGSTOP, a blocked loop) for longer than the
 lease can run on for a moment next to its successor, until its first look at the clock; what it
-then says of its jobs is not heard, since each claim of a job has its number.
+then says of its jobs is not heard, since each claim of a job has a number of its own.
 """
 
 import asyncio

@@ -8,6 +8,7 @@ queues on PostgreSQL and HTTP), and this is ours.
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from secrets import randbits
 from typing import Any
 
 from pydantic_core import to_json
@@ -20,6 +21,9 @@ from myapp.queue.records import JobStatus
 from myapp.queue.scripts import Scripts
 
 COMPLETE_MAX = 10_000
+# Drawn by lot, since whatever counts in Redis counts anew after a failover, or for a job that has
+# an earlier one's key. An integer, since workers of earlier releases add 1 to it.
+CLAIM_BITS = 62
 ERROR_CHARACTERS = 4000
 RESULT_CHARACTERS = 65_536
 OUR_STATUS = {
@@ -37,8 +41,8 @@ class JobLost(Exception):  # an event, not a fault of the program
 class StoredJob(Job):
     """SAQ's job and what ours has beyond it: `delay` is in seconds, until it is due.
 
-    `ttl` and `ttl_failed` are how long it is kept when it has ended. `claim` numbers the times
-    that the job was taken: what a former holder says of it is not heard.
+    `ttl` and `ttl_failed` are how long it is kept when it has ended. `claim` is a number of the
+    one time that it was taken: what a former holder says of it is not heard.
     """
 
     delay: float = 0.0
@@ -93,7 +97,8 @@ class JobStore(Queue):
         The word says what came of it: `job`, `empty`, `paused`, `again`, `adrift` (reconcile
         first) or `stranger` (the worker is no member, or no longer).
         """
-        word, *jobs = await self._scripts.call("claim", self.name, worker, known, limit)
+        claim = randbits(CLAIM_BITS)
+        word, *jobs = await self._scripts.call("claim", self.name, worker, known, limit, claim)
         return word, [
             self._read(key, dict(zip(parts[::2], parts[1::2], strict=True))) for key, *parts in jobs
         ]

@@ -131,6 +131,39 @@ class TestHolder:
             await store.finish(stale, Status.COMPLETE)
         await store.finish(again, Status.COMPLETE)
 
+    async def test_a_former_holder_is_not_heard_of_another_job_with_the_same_key(
+        self, queue: JobQueue, scripts: Scripts, store: JobStore
+    ) -> None:
+        await queue.enqueue(IDLE, Nothing(), key="k")
+        stale = await take(store, "a")
+        await scripts.call("rescue", "a", "0")
+        await store.finish(await take(store, "b"), Status.COMPLETE)
+        await queue.enqueue(IDLE, Nothing(), key="k")
+        current = await take(store, "b")
+        for report in (
+            store.finish(stale, Status.COMPLETE),
+            store.retry(stale, "stale"),
+            store.put_back(stale),
+        ):
+            with pytest.raises(JobLost):
+                await report
+        assert (await queue.get("k")).status is JobStatus.ACTIVE
+        await store.finish(current, Status.COMPLETE)
+
+    async def test_a_worker_of_an_earlier_release_is_heard_and_a_former_holder_is_not(
+        self, queue: JobQueue, scripts: Scripts, store: JobStore, redis: Redis
+    ) -> None:
+        """It took a job by adding 1 to the number of the claim before, or to none."""
+        key = await queue.enqueue(IDLE, Nothing())
+        stale = await take(store, "a")
+        await store.put_back(stale)
+        theirs = await take(store, "b")
+        await redis.hset(Key.JOB % key, "claim", str(stale.claim))  # type: ignore[misc]  # sync or async
+        theirs.claim = await redis.hincrby(Key.JOB % key, "claim", 1)  # type: ignore[misc]  # sync or async
+        with pytest.raises(JobLost):
+            await store.finish(stale, Status.COMPLETE)
+        await store.finish(theirs, Status.COMPLETE)
+
 
 class TestRescue:
     async def test_every_job_of_the_dead_is_queued_again_in_front(

@@ -140,7 +140,8 @@ local function add_error(key, text)
   redis.call('HSET', id, 'errors', (errors or '') .. cjson.encode(entry) .. '\n')
 end
 
--- Whether this very claim of the job still stands: each claim has a number of its own.
+-- Whether this very claim of the job still stands: each has a number of its own, also among those
+-- of other jobs that had this key before.
 local function holds(key, claim)
   local status, current = unpack(redis.call('HMGET', JOB:format(key), 'status', 'claim'))
   return status == 'active' and current == claim
