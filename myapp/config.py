@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -30,6 +30,7 @@ REDIS_SCHEMES = ("redis", "rediss", "unix")
 BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 PREFIX = re.compile(r"(/[\w.-]+)*/?", re.ASCII)
 SECONDS = {"second": 1, "minute": 60, "hour": 3600}
+TO_ENCODE = "/ ? # @ : [ ] and what is not ASCII"  # in a password, for a URL to be read as meant
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +65,38 @@ def parse_network(value: object) -> object:
         raise ValueError("takes addresses and networks, such as 10.0.0.0/8") from None
 
 
+def split_url(url: str) -> SplitResult:
+    """The parts of a URL. Raises ValueError, with nothing of the URL in it.
+
+    What urllib says of one that it cannot read repeats parts of it, such as a password.
+    """
+    try:
+        return urlsplit(url)
+    except ValueError:
+        raise ValueError(
+            f"cannot be read: have {TO_ENCODE} in a password percent-encoded"
+        ) from None
+
+
+def port_of(parts: SplitResult) -> int | None:
+    """Raises ValueError, with nothing of the URL in it."""
+    try:
+        return parts.port
+    except ValueError:
+        raise ValueError(
+            f"has a port that cannot be read, or {TO_ENCODE} in a password not percent-encoded"
+        ) from None
+
+
 def check_origin(value: str) -> str:
-    parts = urlsplit(value)
+    parts = split_url(value)
     if value != "*" and (parts.scheme not in ("http", "https") or parts.path or not parts.netloc):
         raise ValueError("takes origins such as https://app.example.com, or *")
     return value
 
 
 def check_endpoint(value: str) -> str:
-    parts = urlsplit(value)
+    parts = split_url(value)
     if parts.scheme not in ("http", "https") or not parts.netloc:
         raise ValueError("starts with https:// or http://")
     return value
@@ -86,8 +110,11 @@ def check_queue(value: str) -> str:
 
 def url_of(*schemes: str) -> AfterValidator:
     def check(value: SecretStr) -> SecretStr:
-        if urlsplit(value.get_secret_value()).scheme not in schemes:
+        url = value.get_secret_value()
+        scheme, separator, _ = url.partition("://")
+        if not separator or scheme not in schemes:
             raise ValueError("starts with " + " or ".join(f"{scheme}://" for scheme in schemes))
+        split_url(url)
         return value
 
     return AfterValidator(check)
@@ -95,15 +122,12 @@ def url_of(*schemes: str) -> AfterValidator:
 
 def check_redis(value: SecretStr) -> SecretStr:
     """Refuses what the client would find out late, or read as something else."""
-    parts = urlsplit(value.get_secret_value())
+    parts = split_url(value.get_secret_value())
     if parts.scheme == "unix":
         if not parts.path:
             raise ValueError("names a socket: unix:///path/of/the/socket")
         return value
-    try:
-        _ = parts.port
-    except ValueError:
-        raise ValueError("has a port that cannot be read") from None
+    port_of(parts)
     if not re.fullmatch(r"(/\d*)?", parts.path, re.ASCII):
         raise ValueError("ends with the number of a database, such as /0, or with nothing")
     return value
@@ -266,7 +290,10 @@ class Settings(BaseSettings):
 
 def storage_fault(url: str) -> str | None:
     """What is wrong with the place where files are to be kept."""
-    parts = urlsplit(url)
+    try:
+        parts = split_url(url)
+    except ValueError as error:
+        return str(error)
     if parts.scheme == "s3":
         fits = BUCKET.fullmatch(parts.netloc) and PREFIX.fullmatch(parts.path)
         return None if fits and not parts.query + parts.fragment else "takes s3://bucket/prefix"

@@ -127,6 +127,39 @@ class TestRefusal:
             load(monkeypatch, DATABASE_URL="oracle://user:hunter2@host/db")
         assert "hunter2" not in str(refusal.value)
 
+    @pytest.mark.parametrize("password", ["x[S3cretPart]y", "S3cretPart[", "S3cretPart\u2100"])
+    @pytest.mark.parametrize(
+        ("name", "url"),
+        [
+            ("DATABASE_URL", "postgres://user:{}@host/db"),
+            ("DATABASE_URL", "mysql://user:{}@host/db"),
+            ("REDIS_URL", "redis://:{}@host"),
+            ("REDIS_URL", "rediss://user:{}@host/0"),
+            ("STORAGE_URL", "s3://key:{}@bucket/prefix"),
+            ("S3_ENDPOINT_URL", "https://key:{}@host"),
+            ("CORS_ALLOWED_ORIGINS", "https://user:{}@host"),
+        ],
+    )
+    def test_of_a_url_that_cannot_be_read_shows_no_part_of_it(
+        self, monkeypatch: pytest.MonkeyPatch, name: str, url: str, password: str
+    ) -> None:
+        """What urllib says of such a URL repeats it."""
+        with pytest.raises(ConfigError, match=f"^{name}:? .* percent-encoded$") as refusal:
+            load(monkeypatch, **{name: url.format(password)})
+        assert "S3cret" not in str(refusal.value)
+
+    def test_of_a_scheme_that_is_none_comes_before_the_rest(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with pytest.raises(ConfigError, match=r"^REDIS_URL: starts with redis://"):
+            load(monkeypatch, REDIS_URL="http://:x[y@host")
+
+    def test_is_not_of_such_a_password_that_is_percent_encoded(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        urls = {"DATABASE_URL": "postgres://u:x%5By%5D@h/d", "REDIS_URL": "redis://:%E2%84%80@h"}
+        assert load(monkeypatch, **urls).redis_url
+
 
 class TestProduction:
     def test_starts_with_firebase_and_a_secret(self, monkeypatch: pytest.MonkeyPatch) -> None:

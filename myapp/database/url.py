@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, Self
-from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote
 
-from myapp.config import ConfigError, Settings
+from myapp.config import TO_ENCODE, ConfigError, Settings, port_of, split_url
 
 Dialect = Literal["sqlite", "postgres", "mysql"]
 
@@ -115,14 +115,11 @@ def sqlite_target(path: Path) -> Target:
 
 
 def parse_server(dialect: Dialect, url: str) -> Target:
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        raise ValueError("has a host or port that cannot be read") from None
+    parts = split_url(url)
+    port = port_of(parts)
     if parts.fragment or len(path := parts.path.removeprefix("/")) == 0 or "/" in path:
         raise ValueError(
-            "ends with one database name, and has / ? # @ : in a password percent-encoded"
+            f"ends with one database name, and has {TO_ENCODE} in a password percent-encoded"
         )
     options = read_options(dialect, parts.query)
     credentials = {

@@ -95,6 +95,8 @@ class TestRefusals:
             "postgres://host:70000/d",
             "postgres://u:hunter2#@host/d",
             "postgres://u:hunter2/@host/d",
+            "postgres://u:hunter2[@host/d",
+            "mysql://u:[hunter2]@host/d",
             "postgres://[::1/d",
             "postgres://host/d?sslmode=sometimes",
             "postgres://host/d?pool_size=0",
