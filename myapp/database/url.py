@@ -19,6 +19,7 @@ Dialect = Literal["sqlite", "postgres", "mysql"]
 CHECKOUT_SECONDS = 5.0  # the longest wait for a connection, new or in use
 STATEMENT_SECONDS = 30.0  # as long as a shutdown lasts: no request waits longer for a lost server
 POOL_SIZE = 10  # of a process; PostgreSQL's default of 100 connections serves nine of them
+MIGRATION_CONNECTIONS = 2  # for the lock, and for the statements
 IDLE_SECONDS = 300.0  # shorter than what firewalls and MySQL's wait_timeout allow
 BUSY_MILLISECONDS = 5000
 
@@ -60,11 +61,14 @@ class Target:
     def for_migrations(self) -> Self:
         """The same, for statements that may take long and tables that are rebuilt.
 
-        SQLite empties what refers to a table that is dropped, unless foreign keys are off.
+        SQLite empties what refers to a table that is dropped, unless foreign keys are off. On a
+        server the lock keeps a connection, so that the work needs a second one.
         """
         changes: dict[str, Any] = {"statement_seconds": None}
         if self.dialect == "sqlite":
             changes["foreign_keys"] = "OFF"
+        else:
+            changes["maxsize"] = max(MIGRATION_CONNECTIONS, self.credentials["maxsize"])
         return replace(self, credentials={**self.credentials, **changes})
 
 

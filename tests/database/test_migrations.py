@@ -128,6 +128,18 @@ class TestApply:
         assert sorted(map(len, runs)) == [0, 0, 0, len(migration_files("sqlite", tmp_path))]
         assert await tables(empty, "once") == ["once"]
 
+    async def test_a_pool_of_one_connection_will_do(
+        self, empty: Settings, dialect: Dialect
+    ) -> None:
+        if dialect == "sqlite":
+            pytest.skip("SQLite has no pool_size")
+        assert empty.database_url
+        settings = settings_for(f"{empty.database_url.get_secret_value()}?pool_size=1")
+        names = [path.name for path in migration_files(dialect)]
+        assert await apply(settings) == names
+        async with open_database(settings) as database:
+            assert await pending(database) == []
+
     async def test_it_prints_nothing(
         self, empty: Settings, capfd: pytest.CaptureFixture[str]
     ) -> None:

@@ -52,6 +52,14 @@ class TestServers:
         assert parse("mysql://u@h/d").credentials["maxsize"] == 10
         assert parse("mysql://u@h/d?pool_size=3").credentials["maxsize"] == 3
 
+    @pytest.mark.parametrize("url", ["postgres://h/d", "mysql://u@h/d"])
+    def test_migrations_have_a_connection_besides_that_of_the_lock(self, url: str) -> None:
+        smallest = parse_url(f"{url}?pool_size=1")
+        assert smallest.credentials["maxsize"] == 1
+        assert smallest.for_migrations().credentials["maxsize"] == 2
+        larger = parse_url(f"{url}?pool_size=3").for_migrations()
+        assert larger.credentials["maxsize"] == 3
+
     def test_the_password_is_in_no_representation(self) -> None:
         assert "hunter2" not in repr(parse("postgres://u:hunter2@h/d"))
 
