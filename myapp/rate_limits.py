@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Self
 
 import structlog
@@ -35,6 +36,8 @@ SYNC_SECONDS = 0.1  # between two reports of a process
 MAX_SUBJECTS = 100_000
 CHUNK = 500
 SEND_SECONDS = 2.0
+NETWORK_BITS = 64  # of an IPv6 address: the smallest network that anybody is given
+ADDRESS_CHARACTERS = 64
 REDIS_FAULTS = (RedisError, OSError, TimeoutError)
 
 # This window's key and that of the one before; what to add, which is refused where one more would
@@ -259,3 +262,16 @@ def keys_of(limit: Limit, subject: str, window: int) -> list[str]:
 def lifetime(rate: Rate) -> int:
     """Milliseconds: a window still counts in the one after it."""
     return 2 * rate.seconds * 1000
+
+
+def subject_of(address: str | None) -> str:
+    """Whom an address stands for: an IPv6 address for its whole network."""
+    try:
+        parsed = ip_address(address or "")
+    except ValueError:
+        return (address or "unknown")[:ADDRESS_CHARACTERS]  # a proxy sends what it likes
+    if not isinstance(parsed, IPv6Address):
+        return str(parsed)
+    if parsed.ipv4_mapped:
+        return str(parsed.ipv4_mapped)
+    return str(ip_network((int(parsed), NETWORK_BITS), strict=False))

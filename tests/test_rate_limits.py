@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 from myapp.bus import MessageBus
 from myapp.config import Rate
 from myapp.errors import RateLimited
-from myapp.rate_limits import Limit, RateLimits, keys_of
+from myapp.rate_limits import Limit, RateLimits, keys_of, subject_of
 from tests.support.valkey import Valkey
 
 RATES = {Limit.TICKETS: Rate(3, 60), Limit.USER: Rate(3, 60)}
@@ -151,3 +151,18 @@ async def test_who_waits_as_told_is_let_in(own_valkey: Valkey, clock: Clock, cou
             except RateLimited as refusal:
                 clock.now += refusal.retry_after or 0
                 await limits.take(Limit.TICKETS, "ada")
+
+
+@pytest.mark.parametrize(
+    ("address", "subject"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("2001:db8:1:2:3::4", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2:ffff::", "2001:db8:1:2::/64"),
+        (None, "unknown"),
+        ("x" * 1000, "x" * 64),
+    ],
+)
+def test_an_address_stands_for_its_network(address: str | None, subject: str) -> None:
+    assert subject_of(address) == subject

@@ -32,8 +32,8 @@ READMIT_SECONDS = 1.0  # how late the end of a caller's rights is noticed while 
 class Gate(Protocol):
     """Says who may call which method."""
 
-    async def admit(self, path: str, metadata: Metadata) -> object:
-        """Who calls, for the handler to know; None where nobody asks.
+    async def admit(self, path: str, metadata: Metadata, address: str | None) -> object:
+        """Who calls from this address, for the handler to know; None where nobody asks.
 
         Raises Unauthenticated, Forbidden or RateLimited.
         """
@@ -133,7 +133,7 @@ class Call:
         metadata, stream.deadline = read_headers(self._headers)
         stream.metadata = metadata
         if self._method is not UNKNOWN_METHOD:
-            stream.caller = await self._gate.admit(stream.path, metadata)
+            stream.caller = await self._gate.admit(stream.path, metadata, stream.address)
         if not self.streaming or stream.caller is None:
             await self._handle_in_time()
             return

@@ -11,7 +11,7 @@ from typing import Self
 from uuid import UUID
 
 import structlog
-from cachetools import TLRUCache
+from cachetools import LRUCache, TLRUCache
 
 from myapp.bus import MessageBus, call_back
 from myapp.database.api_key import ApiKey
@@ -26,6 +26,7 @@ MAX_KEYS = 50_000
 
 LoadKey = Callable[[str], Awaitable[ApiKey | None]]
 OnChange = Callable[[str | None], None]
+Check = Callable[[], Awaitable[None]]
 
 log = structlog.get_logger()
 
@@ -66,6 +67,9 @@ class KeyRing:
             MAX_KEYS, ttu=lambda _key, value, _now: value.until, timer=clock
         )
         self._loads: SingleFlight[str, Remembered] = SingleFlight()
+        # By the secret's hash, and for longer than it is trusted: a service that calls rarely is
+        # none that guesses.
+        self._let_in: LRUCache[str, None] = LRUCache(MAX_KEYS)
         self._change_callbacks: list[OnChange] = []
         self._open = AsyncExitStack()
 
@@ -82,21 +86,27 @@ class KeyRing:
         """Calls back with the public id of a key that changed, or with None: any may have."""
         self._change_callbacks.append(callback)
 
-    async def authenticate(self, text: str) -> ApiKeyPrincipal:
+    async def authenticate(
+        self, text: str, *, before_learning: Check | None = None
+    ) -> ApiKeyPrincipal:
         """The principal whose key this is.
 
-        Raises Unauthenticated for a key that is mistyped, unknown, expired or revoked. What the
-        database raises while it is away comes through: an outage is no bad key.
+        `before_learning` is called before a key is looked into that this process has not let in
+        yet: it may be a guess. What it raises comes through. Raises Unauthenticated for a key that
+        is mistyped, unknown, expired or revoked. What the database raises while it is away comes
+        through: an outage is no bad key.
         """
-        parts = parse_key(text)
-        remembered = self._remembered.get(parts.public_id)
-        if remembered is None:
-            remembered = await self._loads.run(
-                parts.public_id,
-                partial(self._read, parts.public_id),
-                keep=partial(self._remembered.__setitem__, parts.public_id),
-            )
-        key = check_key(remembered.key, parts, at=datetime.now(UTC))
+        try:
+            parts = parse_key(text)
+        except Unauthenticated:
+            if before_learning is not None:
+                await before_learning()
+            raise
+        key = self._recall(parts)
+        if key is None:
+            if before_learning is not None and parts.secret_hash not in self._let_in:
+                await before_learning()
+            key = await self._learn(parts)
         self._uses.note(key)
         return ApiKeyPrincipal(key.id, key.name, frozenset(key.scopes), key.public_id)
 
@@ -117,6 +127,28 @@ class KeyRing:
         except Unavailable as error:
             log.warning("a change of an API key is not announced", error=str(error))
 
+    def _recall(self, parts: KeyParts) -> ApiKey | None:
+        """The key, if it is remembered and good."""
+        remembered = self._remembered.get(parts.public_id)
+        return good_key(remembered.key, parts, at=datetime.now(UTC)) if remembered else None
+
+    async def _learn(self, parts: KeyParts) -> ApiKey:
+        """The key, by memory or from the database. Raises Unauthenticated for one not good."""
+        remembered = self._remembered.get(parts.public_id)
+        if remembered is None:
+            remembered = await self._loads.run(
+                parts.public_id,
+                partial(self._read, parts.public_id),
+                keep=partial(self._remembered.__setitem__, parts.public_id),
+            )
+        key = good_key(remembered.key, parts, at=datetime.now(UTC))
+        if key is None:
+            self._let_in.pop(parts.secret_hash, None)
+            # One answer for all that is wrong.
+            raise Unauthenticated("The API key is unknown, expired or revoked")
+        self._let_in[parts.secret_hash] = None
+        return key
+
     async def _read(self, public_id: str) -> Remembered:
         until = self._clock() + LIFETIME_SECONDS  # it may be as old as the question
         return Remembered(await self._load(public_id), until)
@@ -135,8 +167,8 @@ class KeyRing:
             call_back(callback, public_id)
 
 
-def check_key(key: ApiKey | None, parts: KeyParts, *, at: datetime) -> ApiKey:
-    """The key, if this is its secret and it still holds. One answer for all that is wrong."""
+def good_key(key: ApiKey | None, parts: KeyParts, *, at: datetime) -> ApiKey | None:
+    """The key, if this is its secret and it still holds."""
     if (
         key is None
         or not any(
@@ -144,5 +176,5 @@ def check_key(key: ApiKey | None, parts: KeyParts, *, at: datetime) -> ApiKey:
         )
         or key.is_dead(at=at)
     ):
-        raise Unauthenticated("The API key is unknown, expired or revoked")
+        return None
     return key

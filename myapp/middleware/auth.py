@@ -15,7 +15,7 @@ from myapp.errors import Forbidden, Invalid, Unauthenticated
 from myapp.identity.api_keys import ApiKeyPrincipal, KeyRing
 from myapp.identity.authenticator import Authenticator, Principal
 from myapp.middleware.admin_auth import require_admin
-from myapp.middleware.api_key import HEADER, require_scope
+from myapp.middleware.api_key import HEADER, KeySignIn, require_scope
 from myapp.middleware.rate_limit import GUARDED, OWN_LIMIT, RequestLimits
 from myapp.rate_limits import Limit, RateLimits
 
@@ -40,7 +40,7 @@ class Auth:
     """
 
     def __init__(self, users: Authenticator, keys: KeyRing, counts: RateLimits) -> None:
-        self._keys = keys
+        self._keys = KeySignIn(keys, counts)
         self.limits = RequestLimits(counts, users)
 
     def required(self, handler: Handler) -> Handler:
@@ -106,7 +106,7 @@ class Auth:
             return await self.limits.sign_in(bearer_token(asked))
         if asked.raw_header(AUTHORIZATION) is not None:
             raise Invalid("Send either a token or an API key, not both")
-        return await self._keys.authenticate(key)
+        return await self._keys.sign_in(key, address=asked.remote_addr)
 
 
 def require_user(caller: Caller) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Callable
 from functools import wraps
-from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any
 
 from quart import Quart, request
@@ -10,15 +9,13 @@ from quart import Quart, request
 from myapp.errors import RateLimited, Unauthenticated
 from myapp.identity.api_keys import ApiKeyPrincipal
 from myapp.identity.authenticator import Authenticator, Principal
-from myapp.rate_limits import Limit, RateLimits
+from myapp.rate_limits import Limit, RateLimits, subject_of
 
 Handler = Callable[..., Awaitable[Any]]
 
 OWN_LIMIT = "_rate_limit"
 GUARDED = "_guarded"
 UNLIMITED_PATHS = frozenset({"/health", "/ready", "/metrics"})  # machines ask every few seconds
-NETWORK_BITS = 64  # of an IPv6 address: the smallest network that anybody is given
-ADDRESS_CHARACTERS = 64
 
 
 def limit_tickets(handler: Handler) -> Handler:
@@ -94,16 +91,3 @@ class RequestLimits:
 
 def has_credentials() -> bool:
     return "Authorization" in request.headers or "X-API-Key" in request.headers
-
-
-def subject_of(address: str | None) -> str:
-    """Whom an address stands for: an IPv6 address for its whole network."""
-    try:
-        parsed = ip_address(address or "")
-    except ValueError:
-        return (address or "unknown")[:ADDRESS_CHARACTERS]  # a proxy sends what it likes
-    if not isinstance(parsed, IPv6Address):
-        return str(parsed)
-    if parsed.ipv4_mapped:
-        return str(parsed.ipv4_mapped)
-    return str(ip_network((int(parsed), NETWORK_BITS), strict=False))

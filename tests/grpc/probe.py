@@ -139,14 +139,16 @@ class ProbeGate:
         self.named: str | None = None
         self.asked: list[str] = []
 
-    async def admit(self, path: str, _metadata: Mapping[str, Any]) -> str | None:
+    async def admit(
+        self, path: str, _metadata: Mapping[str, Any], _address: str | None
+    ) -> str | None:
         self.asked.append(path)
         if self.error:
             raise self.error
         return self.named
 
     async def admit_again(self, path: str, metadata: Mapping[str, Any]) -> None:
-        await self.admit(path, metadata)
+        await self.admit(path, metadata, None)
 
 
 @dataclass

@@ -17,6 +17,7 @@ from myapp.database.user import User
 from myapp.enums import UserRole, UserStatus
 from myapp.grpc.account_service import SCOPES
 from myapp.grpc.generated.account_pb2 import DESCRIPTOR
+from myapp.identity.key_format import make_key, new_public_id
 from myapp.resources import Resources
 from tests.conftest import SignIn
 from tests.grpc.conftest import Key
@@ -100,6 +101,41 @@ class TestRateLimit:
         assert outcome["code"] == "RESOURCE_EXHAUSTED"
         assert outcome["reason"] == "myapp/RATE_LIMITED"
         assert outcome["retry"] >= 1
+        other = stranger.with_metadata(await key(Scope.ACCOUNTS_READ))
+        assert (await other.call("ListAccounts"))["code"] == "OK"
+
+
+class TestFailedSignIn:
+    @pytest.fixture
+    def changes(self) -> dict[str, Any]:
+        return {"drain_seconds": 0.0, "rate_limit_failed_sign_in": Rate(3, 3600)}
+
+    async def test_refuses_keys_that_are_not_known_at_that_address(
+        self, service: Reflected, stranger: Reflected, key: Key
+    ) -> None:
+        assert (await service.call("ListAccounts"))["code"] == "OK"
+        guesses = [
+            await stranger.with_metadata({"x-api-key": make_key(new_public_id())}).call(
+                "ListAccounts"
+            )
+            for _ in range(10)
+        ]
+        codes = [outcome["code"] for outcome in guesses]
+        assert codes == ["UNAUTHENTICATED"] * 3 + ["RESOURCE_EXHAUSTED"] * 7
+        assert guesses[-1]["reason"] == "myapp/RATE_LIMITED"
+        assert guesses[-1]["retry"] >= 1
+        other = stranger.with_metadata(await key(Scope.ACCOUNTS_READ))
+        assert (await other.call("ListAccounts"))["code"] == "RESOURCE_EXHAUSTED"
+        assert (await stranger.call("ListAccounts"))["code"] == "UNAUTHENTICATED"  # without a key
+        assert (await service.call("ListAccounts"))["code"] == "OK"
+
+    async def test_does_not_count_streams_that_end_with_their_key(
+        self, service: Reflected, stranger: Reflected, key: Key, resources: Resources
+    ) -> None:
+        streams = [await service.watch() for _ in range(4)]
+        await revoke(resources)
+        for stream in streams:
+            assert (await stream.end(seconds=30))["code"] == "UNAUTHENTICATED"
         other = stranger.with_metadata(await key(Scope.ACCOUNTS_READ))
         assert (await other.call("ListAccounts"))["code"] == "OK"
 

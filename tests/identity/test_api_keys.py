@@ -9,7 +9,7 @@ from unittest.mock import ANY
 import pytest
 
 from myapp.database.api_key import ApiKey
-from myapp.errors import Unauthenticated, Unavailable
+from myapp.errors import RateLimited, Unauthenticated, Unavailable
 from myapp.identity.api_keys import KeyRing
 from myapp.identity.key_format import make_key, parse_key
 from myapp.resources import Resources
@@ -29,6 +29,19 @@ class Store:
         if self.away:
             raise Unavailable
         return await ApiKey.by_public_id(public_id)
+
+
+class Asked:
+    """Counts how often it is asked, and raises what it was given."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.times = 0
+        self._error = error
+
+    async def __call__(self) -> None:
+        self.times += 1
+        if self._error:
+            raise self._error
 
 
 @pytest.fixture
@@ -106,6 +119,57 @@ class TestAuthenticate:
             await ring.authenticate(text)
         store.away = False
         await ring.authenticate(text)
+
+
+class TestBeforeLearning:
+    """What a caller may ask, and refuse, before a key is looked into."""
+
+    @pytest.fixture
+    def now(self) -> list[float]:
+        return [100.0]
+
+    @pytest.fixture
+    def ring(self, resources: Resources, store: Store, now: list[float]) -> KeyRing:
+        return KeyRing(resources.bus, load=store.load, clock=lambda: now[0])
+
+    async def test_is_for_keys_that_were_not_let_in_yet(
+        self, ring: KeyRing, now: list[float]
+    ) -> None:
+        text, asked = await create(), Asked()
+        await ring.authenticate(text, before_learning=asked)
+        assert asked.times == 1
+        await ring.authenticate(text, before_learning=asked)
+        now[0] += 60  # it is read anew, and as well known as before
+        await ring.authenticate(text, before_learning=asked)
+        assert asked.times == 1
+
+    @pytest.mark.parametrize("text", ["malformed", make_key("000000000000"), make_key(PUBLIC_ID)])
+    async def test_is_for_a_key_that_is_none_however_often_it_comes(
+        self, ring: KeyRing, text: str
+    ) -> None:
+        await ring.authenticate(await create())
+        asked = Asked()
+        for times in (1, 2):
+            with pytest.raises(Unauthenticated):
+                await ring.authenticate(text, before_learning=asked)
+            assert asked.times == times
+
+    async def test_refuses_without_a_look_up(self, ring: KeyRing, store: Store) -> None:
+        asked = Asked(RateLimited())
+        for text in ("malformed", make_key("000000000000"), await create()):
+            with pytest.raises(RateLimited):
+                await ring.authenticate(text, before_learning=asked)
+        assert store.loads == 0
+
+    async def test_is_for_a_key_that_was_good_once(self, ring: KeyRing, now: list[float]) -> None:
+        text, asked = await create(), Asked()
+        await ring.authenticate(text)
+        await ApiKey.filter(public_id=PUBLIC_ID).update(revoked_at=datetime.now(UTC))
+        now[0] += 60
+        for times in (0, 1):  # until its end is noticed, it is known
+            with pytest.raises(Unauthenticated):
+                await ring.authenticate(text, before_learning=asked)
+            assert asked.times == times
 
 
 class TestAnnounce:

@@ -10,7 +10,7 @@ from myapp.app import create_app
 from myapp.config import Rate
 from myapp.database.api_key import Scope
 from myapp.health import Health
-from myapp.middleware.rate_limit import subject_of
+from myapp.identity.key_format import make_key, new_public_id
 from myapp.registry import Features
 from myapp.resources import Resources
 from tests.conftest import Headers, SignIn
@@ -50,6 +50,10 @@ def bad_token(sign_in: SignIn) -> Headers:
     return {"Authorization": sign_in()["Authorization"][:-4] + "AAAA"}
 
 
+def made_up_key() -> Headers:
+    return {"X-API-Key": make_key(new_public_id())}
+
+
 async def verify(client: AsyncClient, headers: Headers) -> int:
     token = headers["Authorization"].removeprefix("Bearer ")
     return (await client.post("/auth/verify", json={"token": token})).status_code
@@ -78,6 +82,36 @@ class TestFailedSignIn:
             await client.get("/auth/me", headers=bad_token(sign_in))
         assert await verify(client, {"Authorization": "Bearer \xe9"}) == 401
         assert await verify(client, bad_token(sign_in)) == 429
+
+    async def test_by_keys_refuses_those_that_are_not_known(
+        self, at: From, features: Features
+    ) -> None:
+        evil, good = at("192.0.2.1"), at("192.0.2.2")
+        known = await issue_key(features, Scope.METRICS_READ)
+        unknown = await issue_key(features, Scope.METRICS_READ)
+        assert (await evil.get("/metrics", headers=known)).status_code == 200
+        statuses = [
+            (await evil.get("/metrics", headers=made_up_key())).status_code for _ in range(10)
+        ]
+        assert statuses == [401] * 3 + [429] * 7
+        for refused in (unknown, {"X-API-Key": "malformed"}):
+            answer = await evil.get("/metrics", headers=refused)
+            assert (answer.status_code, answer.json()["code"]) == (429, "rate_limited")
+            assert int(answer.headers["Retry-After"]) >= 1
+        assert (await evil.get("/metrics", headers=known)).status_code == 200
+        assert (await good.get("/metrics", headers=unknown)).status_code == 200
+        assert (await evil.get("/metrics", headers=unknown)).status_code == 200  # known by now
+
+    async def test_counts_tokens_and_keys_together(
+        self, at: From, sign_in: SignIn, features: Features
+    ) -> None:
+        client = at("192.0.2.1")
+        assert (await client.get("/metrics")).status_code == 401  # nobody tried anything
+        assert (await client.get("/metrics", headers=made_up_key())).status_code == 401
+        assert (await client.get("/metrics", headers={"X-API-Key": "malformed"})).status_code == 401
+        assert await verify(client, bad_token(sign_in)) == 401
+        assert await verify(client, bad_token(sign_in)) == 429
+        assert (await client.get("/metrics", headers=made_up_key())).status_code == 429
 
 
 class TestOthers:
@@ -124,18 +158,3 @@ class TestOthers:
         assert statuses[-1] == 429
         assert set(statuses[:-1]) <= {200, 201}
         assert (await client.get("/auth/me", headers=ada)).status_code == 200
-
-
-@pytest.mark.parametrize(
-    ("address", "subject"),
-    [
-        ("192.0.2.1", "192.0.2.1"),
-        ("::ffff:192.0.2.1", "192.0.2.1"),
-        ("2001:db8:1:2:3::4", "2001:db8:1:2::/64"),
-        ("2001:db8:1:2:ffff::", "2001:db8:1:2::/64"),
-        (None, "unknown"),
-        ("x" * 1000, "x" * 64),
-    ],
-)
-def test_an_address_stands_for_its_network(address: str | None, subject: str) -> None:
-    assert subject_of(address) == subject
