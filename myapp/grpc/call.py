@@ -55,8 +55,8 @@ class Call:
     1. the request id, and one log line for each call (`run`);
     2. metrics (`_measured`);
     3. errors to status: whatever goes wrong further in becomes one (`_answer`);
-    4. who calls, and whether they may: before the handler has read a message (`_handle`);
-    5. the deadline, which cancels the handler (`_handle_in_time`).
+    4. the deadline, which cancels whatever is further in (`_handle`);
+    5. who calls, and whether they may: before the handler has read a message (`_handle_admitted`).
     """
 
     def __init__(
@@ -84,7 +84,10 @@ class Call:
         self.end(GRPCError(Status.UNAVAILABLE, "The server is stopping"))
 
     def end(self, error: GRPCError) -> None:
-        """Ends the call with this error, unless its handler has returned or it ends already."""
+        """Ends the call with this error, unless its handler has returned or it ends already.
+
+        Also while its caller is still looked up, and before that: then no handler begins.
+        """
         self._ending = self._ending or error
         if self._scope is not None and not self._scope.expired():
             self._scope.reschedule(0)
@@ -129,31 +132,34 @@ class Call:
             self._stream.abandon()
 
     async def _handle(self) -> None:
-        stream = self._stream
-        metadata, stream.deadline = read_headers(self._headers)
-        stream.metadata = metadata
-        if self._method is not UNKNOWN_METHOD:
-            stream.caller = await self._gate.admit(stream.path, metadata, stream.address)
-        if not self.streaming or stream.caller is None:
-            await self._handle_in_time()
-            return
-        readmission = asyncio.create_task(self._readmit(metadata))
-        try:
-            await self._handle_in_time()
-        finally:
-            readmission.cancel()
-
-    async def _handle_in_time(self) -> None:
+        metadata, self._stream.deadline = read_headers(self._headers)
+        self._stream.metadata = metadata
         self._scope = scope = asyncio.timeout(self._seconds_left())
         try:
             async with scope:
-                await self._method.func(self._stream)
+                await self._handle_admitted(metadata)
         except Exception as error:
-            if scope.expired():  # whatever the handler made of being cancelled
+            if scope.expired():  # whatever gate or handler made of being cancelled
                 raise self._expiry() from error
             raise
         finally:
             self._scope = None
+
+    async def _handle_admitted(self, metadata: Metadata) -> None:
+        stream = self._stream
+        if self._method is not UNKNOWN_METHOD:
+            stream.caller = await self._gate.admit(stream.path, metadata, stream.address)
+        left = self._seconds_left()
+        if left is not None and left <= 0:  # a handler that does not wait would not be cancelled
+            raise self._expiry()
+        if not self.streaming or stream.caller is None:
+            await self._method.func(stream)
+            return
+        readmission = asyncio.create_task(self._readmit(metadata))
+        try:
+            await self._method.func(stream)
+        finally:
+            readmission.cancel()
 
     async def _readmit(self, metadata: Metadata) -> None:
         """Ends a call that lasts when its caller may not call any more; an outage is no reason."""

@@ -132,9 +132,13 @@ class Probe:
 
 
 class ProbeGate:
-    """Lets in everybody, until it is told what to raise; it knows nobody, unless it is `named`."""
+    """Lets in everybody, until it is told what to raise; it knows nobody, unless it is `named`.
+
+    While it is `hung` it never answers by itself.
+    """
 
     def __init__(self) -> None:
+        self.hung = False
         self.error: Exception | None = None
         self.named: str | None = None
         self.asked: list[str] = []
@@ -143,6 +147,8 @@ class ProbeGate:
         self, path: str, _metadata: Mapping[str, Any], _address: str | None
     ) -> str | None:
         self.asked.append(path)
+        if self.hung:
+            await asyncio.Event().wait()
         if self.error:
             raise self.error
         return self.named

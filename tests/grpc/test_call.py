@@ -10,6 +10,7 @@ from google.rpc.status_pb2 import Status
 
 from myapp.errors import Forbidden, Unauthenticated, Unavailable
 from tests.grpc.probe import FAILURES, SERVICE, Client, Logs, Note, Running, refused, wait_for
+from tests.grpc.wire import Wire
 
 GIVEN_ID = "caller-1.A_b"
 
@@ -21,6 +22,11 @@ def details_of(error: Any) -> list[Any]:
 
 def sample(server: Running, name: str, **labels: str) -> float:
     return server.registry.get_sample_value(name, labels) or 0
+
+
+def has_begun(server: Running) -> bool:
+    """Whether a handler has read its message."""
+    return server.probe.begun.acquire(blocking=False)
 
 
 class TestRequestId:
@@ -162,6 +168,18 @@ class TestGate:
             client.method("unary_unary", f"/{SERVICE}/Nonsense")(Note())
         assert server.gate.asked == []
 
+    def test_a_stop_ends_a_stream_whose_caller_is_still_looked_up(
+        self, server: Running, client: Client
+    ) -> None:
+        server.gate.hung = True
+        numbers = client.count(Note())
+        wait_for(lambda: server.gate.asked)
+        server.ask_to_stop()
+        with refused(code=grpc.StatusCode.UNAVAILABLE) as caught:
+            next(numbers)
+        assert caught[0].details() == "The server is stopping"
+        assert not has_begun(server)
+
     def test_a_stream_ends_when_its_caller_may_no_more(
         self, server: Running, client: Client
     ) -> None:
@@ -220,6 +238,20 @@ class TestDeadline:
         assert time.monotonic() - started < 8
         wait_for(lambda: server.probe.ended)
         assert server.probe.ended == ["slow cancelled"]
+
+    def test_it_ends_a_call_whose_caller_is_still_looked_up(
+        self, server: Running, wire: Wire, logs: Logs
+    ) -> None:
+        """Seen without a client that counts the time, too."""
+        server.gate.hung = True
+        assert wire.call(headers={"grpc-timeout": "100m"})["grpc-status"] == "4"
+        assert logs.wait_for("call")["status"] == "DEADLINE_EXCEEDED"
+        assert len(server.gate.asked) == 1
+        assert not has_begun(server)
+
+    def test_no_handler_begins_after_it(self, server: Running, wire: Wire) -> None:
+        assert wire.call(headers={"grpc-timeout": "0n"})["grpc-status"] == "4"
+        assert not has_begun(server)
 
     def test_a_quick_answer_is_in_time(self, client: Client) -> None:
         assert client.echo(Note(text="quick"), timeout=5).text == "quick"
