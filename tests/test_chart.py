@@ -19,6 +19,7 @@ from tests.support.chart import (
     VALUES,
     Manifest,
     Rendered,
+    Values,
     container_of,
     pod_of,
     render,
@@ -66,6 +67,11 @@ def settings_of(environment: dict[str, str | None]) -> Settings:
     )
 
 
+def configured(**variables: str) -> Values:
+    """The least that is needed, and these variables."""
+    return {**MINIMAL, "config": {**MINIMAL["config"], **variables}}
+
+
 def selects(selector: Manifest, labels: Manifest) -> bool:
     return selector.items() <= labels.items()
 
@@ -97,8 +103,11 @@ class TestHelm:
         [
             ({}, "existingSecret"),
             ({**MINIMAL, "config": {}}, "STORAGE_URL"),
-            ({**MINIMAL, "config": {**MINIMAL["config"], "SECRET_KEY": "x"}}, "SECRET_KEY"),
-            ({**MINIMAL, "config": {**MINIMAL["config"], "LOG_LEVEL": "loud"}}, "LOG_LEVEL"),
+            (configured(SECRET_KEY="x"), "SECRET_KEY"),
+            (configured(LOG_LEVEL="loud"), "LOG_LEVEL"),
+            (configured(DRAIN_SECONDS="20.5"), "DRAIN_SECONDS"),
+            (configured(DRAIN_SECONDS="21"), "DRAIN_SECONDS"),
+            (configured(WORKER_CONCURRENCY="1001"), "WORKER_CONCURRENCY"),
             ({**MINIMAL, "replicas": 3}, "replicas"),
             ({**MINIMAL, "ingress": {"enabled": True}}, "ingress/host"),
         ],
@@ -106,6 +115,19 @@ class TestHelm:
     def test_wrong_values_are_refused_by_name(self, values: dict[str, Any], names: str) -> None:
         with helm.Chart.load(CHART) as chart, pytest.raises(helm.HelmValuesError, match=names):
             chart.validate_schema(values)
+
+    @pytest.mark.parametrize(
+        ("variable", "value"),
+        [
+            *(("DRAIN_SECONDS", seconds) for seconds in ("0", "2.5", "19.99", "20", "20.0")),
+            *(("WORKER_CONCURRENCY", number) for number in ("1", "999", "1000")),
+        ],
+    )
+    def test_numbers_go_as_far_as_the_programs(self, variable: str, value: str) -> None:
+        values = configured(**{variable: value})
+        with helm.Chart.load(CHART) as chart:
+            chart.validate_schema(values)
+        assert getattr(settings_of(values["config"]), variable.lower()) == float(value)
 
 
 class TestSettings:
@@ -188,10 +210,18 @@ class TestRoles:
             each["spec"]["scaleTargetRef"]["name"]
             for each in everything.of("HorizontalPodAutoscaler")
         }
-        assert scaled == {"release-myapp-api", "release-myapp-worker"}
+        assert scaled == {"release-myapp-api", "release-myapp-worker", "release-myapp-grpc"}
         for deployment in everything.of("Deployment"):
             fixed = "replicas" in deployment["spec"]
             assert fixed == (deployment["metadata"]["name"] not in scaled)
+
+    @pytest.mark.parametrize("role", Role)
+    def test_each_that_scales_by_itself_does_so_by_a_number(self, role: Role) -> None:
+        limits = {"minReplicas": 2, "maxReplicas": 10}
+        roles = {role: {"enabled": True, "autoscaling": {"enabled": True, **limits}}}
+        (scaler,) = render({**MINIMAL, "roles": roles}).of("HorizontalPodAutoscaler")
+        (metric,) = scaler["spec"]["metrics"]
+        assert metric["resource"]["target"] == {"type": "Utilization", "averageUtilization": 70}
 
 
 class TestSelectors:
@@ -266,7 +296,7 @@ class TestPods:
             assert writable == {rendered.environment(container)["DATA_DIR"], "/tmp"}
 
     def test_a_changed_setting_replaces_them(self) -> None:
-        changed = {**MINIMAL, "config": {**MINIMAL["config"], "LOG_LEVEL": "debug"}}
+        changed = configured(LOG_LEVEL="debug")
         before, after = (
             [
                 each["spec"]["template"]["metadata"]["annotations"]["checksum/config"]

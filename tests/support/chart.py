@@ -44,7 +44,10 @@ EVERYTHING: Values = {
                 ],
             }
         },
-        "grpc": {"enabled": True},
+        "grpc": {
+            "enabled": True,
+            "autoscaling": {"enabled": True, "minReplicas": 2, "maxReplicas": 10},
+        },
     },
     "grpc": {"tlsSecret": "grpc-tls"},
     "ingress": {"enabled": True, "host": "api.example.com", "tlsSecret": "api-tls"},
