@@ -3,6 +3,7 @@
 They lie as what they make lies in the checkout, `thing` in their paths standing for its name.
 """
 
+import re
 from pathlib import Path
 from string import Template
 
@@ -12,6 +13,7 @@ from myapp.scaffold.registration import identifiers
 
 TEMPLATES = Path(__file__).parent / "templates"
 SUFFIX = ".tmpl"
+THING = re.compile("things?")
 NEUTRAL = Names("zzz", "zzzs")  # means nothing anywhere
 
 
@@ -27,7 +29,7 @@ def render(names: Names) -> dict[Path, str]:
 
 def path_of(template: Path, names: Names) -> Path:
     path = str(template.relative_to(TEMPLATES)).removesuffix(SUFFIX)
-    return Path(path.replace("things", names.many).replace("thing", names.one))
+    return Path(THING.sub(lambda found: names.placeholders[found[0]], path))
 
 
 def check_distinct(names: Names) -> None:

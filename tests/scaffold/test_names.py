@@ -1,10 +1,12 @@
 """What a feature may be called, and what follows from it."""
 
+from fnmatch import fnmatchcase
+
 import pytest
 
 from myapp.scaffold.names import Names
 from myapp.scaffold.refusal import Refused
-from myapp.scaffold.rendering import check_distinct
+from myapp.scaffold.rendering import check_distinct, render
 
 
 @pytest.mark.parametrize(
@@ -58,6 +60,7 @@ def test_each_place_has_its_own_way_of_writing_it() -> None:
         ("class", None, "Python"),
         ("match", None, "Python"),
         ("list", None, "Python"),
+        ("test_run", None, "pytest"),
         ("invoices", None, "plural"),
         ("sheep", "sheep", "differ"),
         ("person", "Pe ople", "snake_case"),
@@ -74,6 +77,20 @@ def test_a_name_that_the_templates_use_for_something_else_is_refused(one: str) -
         check_distinct(Names.parse(one))
 
 
-@pytest.mark.parametrize("one", ["invoice", "line_item", "client", "answer", "order", "x" * 30])
+@pytest.mark.parametrize(
+    "one", ["invoice", "line_item", "client", "answer", "order", "testimonial", "x" * 30]
+)
 def test_any_other_is_fine(one: str) -> None:
     check_distinct(Names.parse(one))
+
+
+def test_a_name_with_a_thing_in_it_stands_in_paths_as_it_is() -> None:
+    paths = {path.name for path in render(Names.parse("clothing_item"))}
+    assert {"clothing_item.py", "test_clothing_items.py"} <= paths
+
+
+def test_no_name_makes_pytest_take_a_feature_for_its_tests(pytestconfig: pytest.Config) -> None:
+    (pattern,) = pytestconfig.getini("python_classes")
+    for one in ("testimonial", "tester", "test"):
+        assert not fnmatchcase(Names.parse(one).placeholders["Thing"], pattern)
+    assert fnmatchcase("TestNames", pattern)
