@@ -23,6 +23,7 @@ from myapp.database.connection import APP, MODELS, tortoise_config
 from myapp.database.migration_generator import fresh_generator
 from myapp.database.migrations import LEDGER, MigrationError, migration_files, migrations_folder
 from myapp.database.url import Dialect, parse_url
+from myapp.errors import FieldError, Invalid
 
 # Nobody connects to these.
 URLS: dict[Dialect, str] = {
@@ -56,11 +57,17 @@ async def make(name: str, *, folder: Path | None = None, models: Sequence[str] =
     """Writes the next migration for every dialect, or for none.
 
     Where SQLite cannot change a column, its file gets a statement that fails and the recipe to
-    put in its place, and `by_hand` says so. Raises MigrationError for a bad name, for folders
-    that differ, and for a change that aerich cannot express.
+    put in its place, and `by_hand` says so. Raises Invalid for a bad name, and MigrationError for
+    folders that differ and for a change that aerich cannot express.
     """
     if not NAME.fullmatch(name):
-        raise MigrationError("A name is a letter and then letters, digits and _, at most 60")
+        raise Invalid(
+            details=[
+                FieldError(
+                    "NAME", "is a small letter and then small letters, digits and _, at most 60"
+                )
+            ]
+        )
     root = folder or migrations_folder()
     if root.parent == Path(myapp.__file__).parent:
         raise MigrationError("Migrations are written in a checkout, not in an installed package")

@@ -57,6 +57,7 @@ class TestBadUsage:
             (["serve"], "serve"),
             (["supervised"], "supervised"),
             (["new", "Invoice"], "snake_case"),
+            (["makemigrations", "Bad-Name"], "NAME"),
             (["token"], "EMAIL"),
             (["token", "--expires-in=0", "a@b.c"], "--expires-in"),
         ],

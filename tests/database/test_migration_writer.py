@@ -8,6 +8,7 @@ from myapp.database.migration_writer import URLS, draft, make
 from myapp.database.migrations import MigrationError, apply, migration_files, migrations_folder
 from myapp.database.url import parse_target
 from myapp.database.user import User
+from myapp.errors import Invalid
 from tests.support.databases import dialects, settings_for
 
 MODULE = """
@@ -148,8 +149,9 @@ class TestMake:
 
     @pytest.mark.parametrize("name", ["", "A", "1st", "a-b", "a b", "../a", "a" * 61, "é"])
     async def test_a_bad_name_is_refused(self, folder: Path, name: str) -> None:
-        with pytest.raises(MigrationError, match="name"):
+        with pytest.raises(Invalid) as refusal:
             await make(name, folder=folder)
+        assert [fault.field for fault in refusal.value.details] == ["NAME"]
         assert number_of_files(folder) == [0, 0, 0]
 
     async def test_folders_that_differ_are_refused(self, folder: Path) -> None:
