@@ -143,7 +143,11 @@ class TestBeforeLearning:
         await ring.authenticate(text, before_learning=asked)
         assert asked.times == 1
 
-    @pytest.mark.parametrize("text", ["malformed", make_key("000000000000"), make_key(PUBLIC_ID)])
+    @pytest.mark.parametrize(
+        "text",
+        ["malformed", make_key("000000000000"), make_key(PUBLIC_ID)],
+        ids=["malformed", "unknown", "another secret"],  # keys are made anew by every worker
+    )
     async def test_is_for_a_key_that_is_none_however_often_it_comes(
         self, ring: KeyRing, text: str
     ) -> None:
