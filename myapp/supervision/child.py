@@ -51,21 +51,25 @@ class Child:
 
 
 async def start_child(order: Order) -> Child:
-    """Starts the process of this order.
+    """Starts the process of this order. Raises OSError, or RuntimeError, when there can be none.
 
     It has a process group of its own: what a terminal sends to ours is for the supervisor.
     """
     ours, theirs = socket.socketpair()
-    with theirs:
-        order.give(ours)
-        ours.settimeout(0)
-        process = await asyncio.create_subprocess_exec(
-            *this_program(),
-            "supervised",
-            stdin=theirs.fileno(),
-            pass_fds=[number for numbers in order.listeners.values() for number in numbers],
-            process_group=0,
-        )
+    try:
+        with theirs:
+            order.give(ours)
+            ours.settimeout(0)
+            process = await asyncio.create_subprocess_exec(
+                *this_program(),
+                "supervised",
+                stdin=theirs.fileno(),
+                pass_fds=[number for numbers in order.listeners.values() for number in numbers],
+                process_group=0,
+            )
+    except BaseException:
+        ours.close()  # a process that is there already, with nobody to wait for it, ends by this
+        raise
     return Child(process, ours)
 
 

@@ -10,7 +10,7 @@ import asyncio
 import os
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from pathlib import Path
 from tempfile import mkdtemp
@@ -65,10 +65,18 @@ def make_folder() -> Path:
 class Supervisor:
     """Starts the processes, replaces those that end, and has all drain together."""
 
-    def __init__(self, settings: Settings, ports: Ports, metrics: Path) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        ports: Ports,
+        metrics: Path,
+        *,
+        start: Callable[[Order], Awaitable[Child]] = start_child,
+    ) -> None:
         self._settings = settings
         self._ports = ports
         self._metrics = metrics
+        self._start = start
         self._began = time.perf_counter()
         self._stop = asyncio.Event()
         self._children: dict[int, Child] = {}
@@ -125,16 +133,32 @@ class Supervisor:
         failures = 0
         while not self._stop.is_set():
             began = time.monotonic()
-            self._children[number] = child = await start_child(self._order(number))
-            served = await until(self._stop, self._serve(number, child))
-            if self._stop.is_set():
-                await self._see_off(child)
-                return
-            failures = 0 if time.monotonic() - began >= STEADY_SECONDS else failures + 1
-            child.cut_line()
-            await self._judge(number, child, failures=failures, served=bool(served))
+            child = await self._try_start(number, tries=failures + 1)
+            if child is None:
+                failures += 1
+            else:
+                served = await until(self._stop, self._serve(number, child))
+                if self._stop.is_set():
+                    await self._see_off(child)
+                    return
+                failures = 0 if time.monotonic() - began >= STEADY_SECONDS else failures + 1
+                child.cut_line()
+                await self._judge(number, child, failures=failures, served=bool(served))
             if failures:
                 await until(self._stop, asyncio.sleep(RESTART.delay(failures)))
+
+    async def _try_start(self, number: int, *, tries: int) -> Child | None:
+        """None when there can be no more processes just now: the others serve on meanwhile.
+
+        Memory, processes or descriptors may have run out. `tries` have failed in a row with this.
+        """
+        try:
+            child = await self._start(self._order(number))
+        except (OSError, RuntimeError) as error:  # asyncio's, when no thread can wait for it
+            self._judge_start(number, error, failures=tries)
+            return None
+        self._children[number] = child
+        return child
 
     async def _serve(self, number: int, child: Child) -> bool:
         """Returns when the process has ended: whether it has served."""
@@ -148,15 +172,30 @@ class Supervisor:
         return served
 
     async def _judge(self, number: int, child: Child, *, failures: int, served: bool) -> None:
-        """Says that a process has ended, or gives all up: when none serves and none can start."""
+        """Says that a process has ended, and gives all up where that is hopeless."""
         status = await child.wait()
-        hopeless = not served and not self._serving and failures >= ATTEMPTS
-        if self._has_served and not hopeless:
+        if not self._is_hopeless(failures=failures, served=served):
             log.warning("process replaced", process=number, was=child.pid, status=status)
             return
         if self._has_served or status < 0:  # else it has said itself why it cannot start
             log.error("no process can be started", status=status, failures=failures)
-        self._status = status if status > 0 else 1
+        self._give_up(status if status > 0 else 1)
+
+    def _judge_start(self, number: int, error: Exception, *, failures: int) -> None:
+        """The same for a process that there never was."""
+        if not self._is_hopeless(failures=failures, served=False):
+            log.warning("process not started", process=number, error=str(error))
+            return
+        log.error("no process can be started", error=str(error), failures=failures)
+        self._give_up(1)
+
+    def _is_hopeless(self, *, failures: int, served: bool) -> bool:
+        """Whether none has ever served, or none serves and this one has failed too often."""
+        hopeless = not served and not self._serving and failures >= ATTEMPTS
+        return hopeless or not self._has_served
+
+    def _give_up(self, status: int) -> None:
+        self._status = status
         self._stop.set()
 
     async def _see_off(self, child: Child) -> None:
