@@ -6,7 +6,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from quart import Blueprint, Quart, Response, send_from_directory
+from quart import Blueprint, Quart, Response, request, send_from_directory
 from quart_schema import (
     APIKeySecurityScheme,
     HttpSecurityScheme,
@@ -20,6 +20,7 @@ from werkzeug.routing import BaseConverter, Rule, UUIDConverter
 from myapp import __version__
 from myapp.binding import OPERATION_ATTRIBUTE, REFUSALS_ATTRIBUTE, TAG_ATTRIBUTE
 from myapp.errors import AppError, Invalid
+from myapp.http_dates import has_odd_date
 from myapp.middleware.api_key import HEADER
 from myapp.middleware.auth import API_KEY, BEARER
 from myapp.middleware.rate_limit import UNLIMITED_PATHS
@@ -74,6 +75,7 @@ DOCS_PAGE = """<!doctype html>
 </body>
 </html>
 """
+DATED_CONDITIONS = ("If-Modified-Since", "If-Range")
 DOCS_SCRIPT = """SwaggerUIBundle({
   url: "/openapi.json",
   dom_id: "#swagger-ui",
@@ -242,6 +244,7 @@ def docs(app: Quart) -> Blueprint:
     @blueprint.get("/docs/<path:name>")
     @hide
     async def docs_asset(name: str) -> Response:
-        return await send_from_directory(assets, name, cache_timeout=3600)
+        odd = any(has_odd_date(request.headers.get(header)) for header in DATED_CONDITIONS)
+        return await send_from_directory(assets, name, cache_timeout=3600, conditional=not odd)
 
     return blueprint

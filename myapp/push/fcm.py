@@ -160,7 +160,7 @@ def pause_after(error: exceptions.FirebaseError) -> float | None:
         return float(asked)
     try:
         return max(0.0, (parsedate_to_datetime(asked) - datetime.now(UTC)).total_seconds())
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         quota = isinstance(error, messaging.QuotaExceededError | exceptions.ResourceExhaustedError)
         return QUOTA_PAUSE_SECONDS if quota else None
 

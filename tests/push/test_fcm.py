@@ -111,6 +111,16 @@ class TestPause:
                 3600,
                 10**10,
             ),
+            (
+                error(
+                    429,
+                    "RESOURCE_EXHAUSTED",
+                    fcm="QUOTA_EXCEEDED",
+                    Retry_After=f"Fri, 31 Dec {'9' * 20} 23:59:59 GMT",
+                ),
+                QUOTA_PAUSE_SECONDS,
+                QUOTA_PAUSE_SECONDS,
+            ),
         ],
     )
     async def test_is_what_fcm_asks_for(
