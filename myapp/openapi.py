@@ -19,7 +19,7 @@ from werkzeug.routing import BaseConverter, Rule, UUIDConverter
 
 from myapp import __version__
 from myapp.binding import OPERATION_ATTRIBUTE, REFUSALS_ATTRIBUTE, TAG_ATTRIBUTE
-from myapp.errors import AppError, Invalid
+from myapp.errors import AppError, Invalid, NotFound
 from myapp.http_dates import has_odd_date
 from myapp.middleware.api_key import HEADER
 from myapp.middleware.auth import API_KEY, BEARER
@@ -75,6 +75,7 @@ DOCS_PAGE = """<!doctype html>
 </body>
 </html>
 """
+DOCS_ASSETS = frozenset({"favicon-32x32.png", "swagger-ui.css", "swagger-ui-bundle.js"})
 DATED_CONDITIONS = ("If-Modified-Since", "If-Range")
 DOCS_SCRIPT = """SwaggerUIBundle({
   url: "/openapi.json",
@@ -241,9 +242,11 @@ def docs(app: Quart) -> Blueprint:
     async def docs_script() -> Response:
         return Response(DOCS_SCRIPT, content_type="text/javascript; charset=utf-8")
 
-    @blueprint.get("/docs/<path:name>")
+    @blueprint.get("/docs/<name>")
     @hide
     async def docs_asset(name: str) -> Response:
+        if name not in DOCS_ASSETS:  # no file system is asked for what anybody may call it
+            raise NotFound
         odd = any(has_odd_date(request.headers.get(header)) for header in DATED_CONDITIONS)
         return await send_from_directory(assets, name, cache_timeout=3600, conditional=not odd)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -105,7 +106,12 @@ def test_of_a_key_that_comes_twice_the_last_counts(client: httpx.Client) -> None
 
 
 @pytest.mark.parametrize(
-    "text", ["%00", "%ff%fe", "%ed%a0%80", "%2e%2e%2f", "'%22--", "%F0%9F%A6%9C"]
+    "text",
+    [
+        *("%00", "%ff%fe", "%ed%a0%80", "%2e%2e%2f", "'%22--", "%F0%9F%A6%9C"),
+        *("a" * 300, "a/" * 3000, "%F0%9F%A6%9C" * 300),  # longer than a file's name or path may be
+    ],
+    ids=lambda text: text[:20],
 )
 def test_a_parameter_or_path_may_be_odd(client: httpx.Client, text: str) -> None:
     for path in ("/admin/jobs?q=", "/admin/users?q=", "/admin/audit-log?target_id="):
@@ -114,6 +120,15 @@ def test_a_parameter_or_path_may_be_odd(client: httpx.Client, text: str) -> None
         assert client.get(path + text).status_code in (400, 401, 403, 404)
     for path in (f"/admin/queues/{text}/pause", f"/admin/crons/{text}/run"):
         assert client.post(path).status_code == 404
+    headers = {"Last-Event-ID": text, "Idempotency-Key": text, "X-Request-ID": text}
+    assert client.get(f"/events?ticket={text}", headers=headers).status_code in (400, 401)
+    body = {"user_id": str(uuid4()), "title": "Hello", "body": "Bob"}
+    assert client.post("/notifications", headers=headers, json=body).status_code in (400, 404)
+
+
+@pytest.mark.parametrize("name", ["index.html", "oauth2-redirect.html", "LICENSE", "x.css"])
+def test_the_documents_page_has_no_files_but_its_own(client: httpx.Client, name: str) -> None:
+    assert client.get("/docs/" + name).status_code == 404
 
 
 @pytest.mark.parametrize(
