@@ -15,7 +15,7 @@ from myapp.backup.work import run_to_end
 from myapp.config import Settings
 from myapp.data_folder import refuse_half_restored
 from myapp.embedded import embedded_server
-from myapp.errors import NotFound
+from myapp.errors import NotFound, Unavailable
 
 BUSY = "Another backup of this folder is under way"
 
@@ -41,11 +41,15 @@ async def save(settings: Settings, target: Path, progress: Progress) -> Written:
 
 
 def check_before(settings: Settings, target: Path) -> None:
-    """What can be known before anything is started. Raises ConfigError for half a restore."""
+    """What can be known before anything is started. Raises what `save` does."""
     refuse_half_restored(settings.data_dir)
-    if target.exists() or target.is_symlink():
+    try:
+        taken, has_folder = target.exists() or target.is_symlink(), target.parent.is_dir()
+    except OSError as error:
+        raise Unavailable(f"{error.strerror}: {target}") from None
+    if taken:
         raise already_there(target)
-    if not target.parent.is_dir():
+    if not has_folder:
         raise NotFound(f"There is no folder {target.parent}")
     if not (settings.data_dir / DATABASE).exists():
         raise NotFound(f"There is no data in {settings.data_dir}")

@@ -121,11 +121,11 @@ def create_private_file(path: Path) -> None:
 
     One that exists is not opened: to close a file gives up all locks that this process has on it.
     """
-    if path.is_dir():
-        raise ConfigError(f"DATABASE_URL: {path} is a folder")
-    if path.exists():
-        return
     try:
+        if path.is_dir():
+            raise ConfigError(f"DATABASE_URL: {path} is a folder")
+        if path.exists():
+            return
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.touch(mode=0o600)
     except OSError as error:

@@ -98,6 +98,8 @@ def test_what_is_refused_or_lies_elsewhere_is_one_line(myapp: MyApp, tmp_path: P
     done = myapp("backup", "b.tar", STORAGE_URL=f"file://{tmp_path}/files")
     assert (done.returncode, done.stderr.count("\n")) == (0, 1)
     assert "STORAGE_URL" in done.stderr
+    done = myapp("backup", "b" * 300)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
 
 
 @pytest.mark.timeout(240)  # several commands each, on a machine that may be busy

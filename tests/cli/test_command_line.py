@@ -54,6 +54,7 @@ class TestBadUsage:
             (["--port=99999"], "PORT"),
             (["--prot=1"], "--prot"),
             (["--queues=A B"], "QUEUES"),
+            ([f"--data-dir={'a' * 300}"], "DATA_DIR"),
             (["serve"], "serve"),
             (["supervised"], "supervised"),
             (["new", "Invoice"], "snake_case"),

@@ -121,10 +121,13 @@ class TestSqliteFile:
             url = f"sqlite://{tmp_path}/{number}.db"
             await asyncio.gather(*(open_once(url) for _ in range(8)))
 
-    async def test_a_folder_that_cannot_be_made_is_bad_configuration(self, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("place", ["file/app.db", "a" * 300])
+    async def test_a_file_that_cannot_be_made_is_bad_configuration(
+        self, tmp_path: Path, place: str
+    ) -> None:
         (tmp_path / "file").touch()
         with pytest.raises(ConfigError, match=r"^DATABASE_URL: "):
-            async with open_database(settings_for(f"sqlite://{tmp_path}/file/app.db")):
+            async with open_database(settings_for(f"sqlite://{tmp_path}/{place}")):
                 pass
 
 
