@@ -4,10 +4,11 @@ from datetime import datetime
 from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from myapp.database.api_key import NAME_CHARACTERS, ApiKey, Scope
 from myapp.identity.key_format import PREFIX
+from myapp.moments import Moment
 from myapp.paging import PRINTABLE, PageQuery
 
 DAY = 86_400
@@ -59,7 +60,7 @@ class NewApiKey(BaseModel):
 
     name: Annotated[str, Field(examples=["billing"])]
     scopes: Annotated[list[Scope], Field(min_length=1)]
-    expires_at: Annotated[AwareDatetime | None, Field(description="Never, if left out.")] = None
+    expires_at: Annotated[Moment | None, Field(description="Never, if left out.")] = None
 
 
 class ApiKeyQuery(PageQuery):

@@ -69,6 +69,8 @@ class TestCreate:
             {"scopes": "metrics:read"},
             {"expires_at": "2020-01-01T00:00:00Z"},
             {"expires_at": "2100-01-01T00:00:00"},
+            {"expires_at": "9999-12-31T23:59:59-01:00"},
+            {"expires_at": "0001-01-01T00:00:00+01:00"},
             {"expires_at": "never"},
             {"expires_at": 1e12},
             {"key": "myapp_mine"},
@@ -82,6 +84,22 @@ class TestCreate:
         answer = await client.post("/admin/api-keys", headers=root.headers, json={**NEW, **fields})
         assert (answer.status_code, answer.json()["code"]) == (400, "invalid_request")
         assert await ApiKey.all().count() == 0
+
+    @pytest.mark.parametrize(
+        ("given", "told"),
+        [
+            ("2100-01-01T00:00:00+02:00", "2099-12-31T22:00:00Z"),
+            ("9999-12-31T23:59:59Z", "9999-12-31T23:59:59Z"),
+        ],
+    )
+    async def test_tells_its_expiry_in_utc(
+        self, client: AsyncClient, root: Person, given: str, told: str
+    ) -> None:
+        created = await create(client, root, expires_at=given)
+        assert created["expires_at"] == told
+        assert await use(client, created["key"]) == 200
+        (listed,) = (await client.get("/admin/api-keys", headers=root.headers)).json()["data"]
+        assert listed["expires_at"] == told
 
     async def test_leaves_a_record(self, client: AsyncClient, root: Person) -> None:
         created = await create(client, root)
