@@ -13,7 +13,7 @@ from tortoise.queryset import QuerySet
 from myapp.database.base import Entity
 from myapp.database.fields import KeyField
 from myapp.enums import UserRole, UserStatus
-from myapp.errors import NotFound
+from myapp.errors import Forbidden, NotFound
 
 EMAIL_CHARACTERS = 320  # the longest that an address may be: 64 @ 255
 NAME_CHARACTERS = 255
@@ -76,7 +76,10 @@ class User(Entity):
 
     @classmethod
     async def lock_active(cls, user_id: UUID) -> Self:
-        """The same for an account that may still be used. Raises NotFound."""
+        """The same for somebody's own account. Raises NotFound, and Forbidden as `check_active`.
+
+        Who they are was remembered: another process may have suspended them since.
+        """
         user = await cls.lock(user_id)
         user.check_active()
         return user
@@ -119,9 +122,11 @@ class User(Entity):
         return self.role is UserRole.ADMIN and self.status is UserStatus.ACTIVE
 
     def check_active(self) -> None:
-        """Raises NotFound for an account that may not be used."""
-        if self.status is not UserStatus.ACTIVE:
-            raise NotFound("There is no such user")
+        """Raises Forbidden for an account that may not be used; it is for its owner to read."""
+        if self.status is UserStatus.SUSPENDED:
+            raise Forbidden("This account is suspended", code="account_suspended")
+        if self.status is UserStatus.DELETED:
+            raise Forbidden("This account was deleted", code="account_deleted")
 
     def mark_deleted(self, *, at: datetime) -> None:
         """Closes the account; its verified address is free for another one."""

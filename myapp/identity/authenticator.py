@@ -11,8 +11,7 @@ from uuid import UUID
 from cachetools import TLRUCache, TTLCache
 
 from myapp.database.user import User
-from myapp.enums import UserStatus
-from myapp.errors import Forbidden, Unauthenticated, Unavailable
+from myapp.errors import Unauthenticated, Unavailable
 from myapp.identity.accounts import Accounts
 from myapp.identity.base import (
     MAX_TOKEN_CHARACTERS,
@@ -97,7 +96,7 @@ class Authenticator:
             user = await self._accounts.get(known.user_id)
         if user is None:
             raise Unavailable("The account is being removed")
-        check_status(user)
+        user.check_active()
         return Principal(user, known.uid, datetime.fromtimestamp(known.expires_at, UTC))
 
     def _digest(self, token: str) -> bytes:
@@ -141,11 +140,3 @@ class Authenticator:
         if identity.expires_at.timestamp() <= self._clock():
             raise Unauthenticated("The token has expired")
         return identity
-
-
-def check_status(user: User) -> None:
-    """Raises Forbidden for an account that may not be used."""
-    if user.status == UserStatus.SUSPENDED:
-        raise Forbidden("This account is suspended", code="account_suspended")
-    if user.status == UserStatus.DELETED:
-        raise Forbidden("This account was deleted", code="account_deleted")

@@ -17,7 +17,6 @@ from myapp.bus import MessageBus, Unsubscribe
 from myapp.errors import Forbidden, Unavailable
 from myapp.events import Event
 from myapp.identity.accounts import Accounts
-from myapp.identity.authenticator import check_status
 from myapp.secrets import derive_key
 from myapp.sse.feed import Feed, Feeds
 from myapp.sse.guard import Guard, LoadUsers, may_read
@@ -188,7 +187,7 @@ class Hub:
         """Whether the user still may: a change before now was heard when nobody listened."""
         user = await self._accounts.get(reader.user_id)
         if user is not None:
-            check_status(user)
+            user.check_active()
         if not may_read(user, as_admin=reader.is_admin):
             raise Forbidden
 

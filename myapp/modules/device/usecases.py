@@ -25,7 +25,10 @@ class DeviceUsecase:
     """A user's devices. A token belongs to one user at a time: the last who registered it."""
 
     async def register(self, user_id: UUID, new: NewDevice) -> Device:
-        """The device of this token, seen now. Another user's registration of it ends."""
+        """The device of this token, seen now. Another user's registration of it ends.
+
+        Raises Forbidden and Unavailable.
+        """
         for _ in range(ATTEMPTS):
             try:
                 return await self._register(user_id, new)

@@ -12,7 +12,7 @@ from myapp.enums import UserStatus
 from myapp.errors import NotFound, Unauthenticated
 from myapp.events import Event
 from myapp.identity.accounts import Accounts
-from myapp.identity.authenticator import Principal, check_status
+from myapp.identity.authenticator import Principal
 from myapp.modules.event.dtos import NewEvent
 from myapp.modules.event.validators import EVENT_RULES, encode_data
 from myapp.sse.hub import Hub
@@ -51,7 +51,7 @@ class StreamUsecase:
         user = await self._accounts.get(holder.user_id)
         if user is None:
             raise Unauthenticated("The account behind this ticket is gone")
-        check_status(user)
+        user.check_active()
         return await self._open(
             holder.user_id, holder.expires_at, last_event_id=last_event_id, abort=abort
         )

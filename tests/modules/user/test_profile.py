@@ -10,6 +10,7 @@ from myapp.database.user import User
 from myapp.enums import UserStatus
 from myapp.resources import Resources
 from tests.conftest import Headers, SignIn
+from tests.modules.user.test_avatar import PNG
 
 
 @pytest.fixture
@@ -34,6 +35,36 @@ class TestGetMe:
         await resources.accounts.announce((await User.get(id=user_id)).id)
         answer = await client.get("/auth/me", headers=ada)
         assert (answer.status_code, answer.json()["code"]) == (403, "account_suspended")
+
+
+class TestEndedElsewhere:
+    """By another process, a moment ago: here they are still remembered as active."""
+
+    @pytest.mark.parametrize("status", [UserStatus.SUSPENDED, UserStatus.DELETED])
+    @pytest.mark.parametrize(
+        ("method", "path", "body"),
+        [
+            ("PUT", "/auth/me", {"json": {"name": "Ada"}}),
+            ("DELETE", "/auth/me", {}),
+            ("PUT", "/auth/me/avatar", {"content": PNG}),
+            ("DELETE", "/auth/me/avatar", {}),
+            ("POST", "/devices", {"json": {"token": "t" * 163, "platform": "ios"}}),
+        ],
+    )
+    async def test_it_is_said_why(
+        self,
+        client: AsyncClient,
+        ada: Headers,
+        status: UserStatus,
+        method: str,
+        path: str,
+        body: dict[str, Any],
+    ) -> None:
+        await client.get("/auth/me", headers=ada)
+        await User.all().update(status=status)
+        answer = await client.request(method, path, headers=ada, **body)
+        assert (answer.status_code, answer.json()["code"]) == (403, f"account_{status}")
+        assert (await User.get()).name is None
 
 
 class TestChangeMe:

@@ -29,7 +29,7 @@ class AvatarUsecase:
         self._storage = storage
 
     async def replace(self, user_id: UUID, chunks: AsyncIterator[bytes]) -> User:
-        """Stores a new picture. Raises UnsupportedMedia, TooLarge or Unavailable."""
+        """Stores a new picture. Raises UnsupportedMedia, TooLarge, Unavailable or Forbidden."""
         head, chunks = await peek(limited(chunks, AVATAR_BYTES))
         content_type = image_type(head)
         if content_type is None:
@@ -45,7 +45,7 @@ class AvatarUsecase:
             raise
 
     async def remove(self, user_id: UUID) -> None:
-        """Goes back to no picture; that there was none is no error."""
+        """Goes back to no picture; that there was none is no error. Raises Forbidden."""
         await self._point_at(None, user_id)
 
     async def _point_at(self, key: str | None, user_id: UUID) -> User:

@@ -34,7 +34,7 @@ class ProfileUsecase:
         return user
 
     async def change(self, user_id: UUID, changes: ProfileChanges) -> User:
-        """Takes over the fields that `changes` was given. Raises Invalid or NotFound."""
+        """Takes over the fields that `changes` was given. Raises Invalid or Forbidden."""
         await PROFILE_RULES.check(changes)
         async with self._outbox.transaction() as handover:
             user = await User.lock_active(user_id)
@@ -47,7 +47,7 @@ class ProfileUsecase:
     async def delete(self, user_id: UUID) -> None:
         """Closes the account. Its email is free at once; an administrator may restore it.
 
-        Raises NotFound, and Conflict for the last active administrator.
+        Raises Forbidden, and Conflict for the last active administrator.
         """
         async with transaction():
             user = await lock_dispensable(user_id)
