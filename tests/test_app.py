@@ -156,6 +156,11 @@ class TestHeaders:
         assert "Server" not in headers
 
 
+def listed(header: str) -> set[str]:
+    """The names in a header that lists some, in lower case."""
+    return {name.strip().lower() for name in header.split(",")}
+
+
 class TestCors:
     async def test_lets_a_configured_origin_in(self, client: AsyncClient) -> None:
         answer = await client.get("/health", headers={"Origin": ORIGIN})
@@ -171,6 +176,26 @@ class TestCors:
         assert answer.status_code == 200
         assert "PUT" in answer.headers["Access-Control-Allow-Methods"]
         assert "authorization" in answer.headers["Access-Control-Allow-Headers"].lower()
+
+    @pytest.mark.parametrize("name", ["Range", "If-Range", "If-None-Match", "If-Modified-Since"])
+    async def test_lets_a_page_ask_for_a_part_or_for_what_is_new(
+        self, client: AsyncClient, name: str
+    ) -> None:
+        headers = {
+            "Origin": ORIGIN,
+            "Access-Control-Request-Method": "GET",
+            "Access-Control-Request-Headers": name.lower(),
+        }
+        answer = await client.options("/files", headers=headers)
+        assert name.lower() in listed(answer.headers["Access-Control-Allow-Headers"])
+
+    async def test_lets_a_page_read_which_part_of_what_it_got(self, client: AsyncClient) -> None:
+        headers = {"Origin": ORIGIN, "Range": "bytes=0-1"}
+        answer = await client.get("/docs/swagger-ui.css", headers=headers)
+        assert answer.status_code == 206
+        shown = {"etag", "content-range", "accept-ranges"}
+        assert shown <= answer.headers.keys()
+        assert shown <= listed(answer.headers["Access-Control-Expose-Headers"])
 
     async def test_lets_a_page_read_why_it_failed(self, client: AsyncClient) -> None:
         answer = await client.get("/auth/me", headers={"Origin": ORIGIN})

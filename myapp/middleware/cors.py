@@ -9,11 +9,24 @@ REQUEST_HEADERS = (
     "Authorization",
     "Content-Type",
     "Idempotency-Key",
+    "If-Modified-Since",
+    "If-None-Match",
+    "If-Range",
     "Last-Event-ID",
+    "Range",
     "X-API-Key",
     "X-Request-ID",
 )
-ANSWER_HEADERS = ("Retry-After", "WWW-Authenticate", "X-Request-ID")
+# Beside those that a browser shows anyway, such as Content-Length and Last-Modified.
+ANSWER_HEADERS = (
+    "Accept-Ranges",
+    "Content-Disposition",
+    "Content-Range",
+    "ETag",
+    "Retry-After",
+    "WWW-Authenticate",
+    "X-Request-ID",
+)
 PREFLIGHT_SECONDS = 600
 
 
