@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-import uvloop
 from httpx import ASGITransport, AsyncClient
 from pydantic import SecretStr
 from redis.asyncio import Redis
@@ -28,6 +27,7 @@ from tests.support.databases import (
     empty_tables,
     settings_for,
 )
+from tests.support.loops import Loop
 from tests.support.seaweed import Seaweed, running_seaweed
 from tests.support.valkey import Valkey, running_valkey
 
@@ -48,7 +48,7 @@ def pytest_collection_finish() -> None:
 
 def pytest_asyncio_loop_factories() -> LoopFactories:
     """The program's own event loop."""
-    return {"uvloop": uvloop.new_event_loop}
+    return {"uvloop": Loop}
 
 
 @pytest.fixture(scope="session", params=dialects())
