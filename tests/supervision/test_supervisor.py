@@ -5,6 +5,7 @@ import errno
 import os
 import signal
 import socket
+from asyncio.subprocess import Process
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,15 +31,28 @@ def test_other_roles_than_the_api_alone_are_refused(roles: list[Role]) -> None:
         supervise(Settings(web_concurrency=2), roles)
 
 
+class WatchedChild(Child):
+    """One that says when it serves, as its supervisor knows."""
+
+    def __init__(self, process: Process, line: socket.socket) -> None:
+        super().__init__(process, line)
+        self.up = asyncio.Event()
+
+    async def serves(self) -> bool:
+        served = await super().serves()
+        self.up.set()
+        return served
+
+
 class Crew:
     """Starts processes for a supervisor, and none while `error` is set."""
 
     def __init__(self, error: Exception | None = None) -> None:
         self.error = error
         self.refused = asyncio.Queue[int]()
-        self.started = asyncio.Queue[tuple[int, Child]]()
+        self.started = asyncio.Queue[tuple[int, WatchedChild]]()
 
-    async def start(self, order: Order) -> Child:
+    async def start(self, order: Order) -> WatchedChild:
         if self.error:
             self.refused.put_nowait(order.number)
             raise self.error
@@ -46,7 +60,7 @@ class Crew:
         ours.settimeout(0)
         with theirs:
             process = await asyncio.create_subprocess_exec(*PROCESS, stdin=theirs.fileno())
-        child = Child(process, ours)
+        child = WatchedChild(process, ours)
         self.started.put_nowait((order.number, child))
         return child
 
@@ -79,6 +93,7 @@ class TestNoMoreProcesses:
                 crew.error = None
                 number, third = await crew.started.get()
                 assert (number, third.pid != second.pid) == (2, True)
+                await third.up.wait()  # one that is cut off before fails to say so
                 os.kill(first.pid, 0)  # it is there
             assert await running == 0
         assert [await child.wait() for child in (first, third)] == [0, 0]
