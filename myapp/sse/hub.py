@@ -27,7 +27,7 @@ from myapp.sse.position import IdSeal
 from myapp.sse.stream import Reader, Source, Stream
 from myapp.sse.turns import Turns
 from myapp.sse.watch import Watch
-from myapp.until import end
+from myapp.until import end, finish
 
 TICK_SECONDS = 0.5
 HEARTBEAT_TICKS = 30  # a stream's heartbeat, and the renewal of its lease, come every 15 s
@@ -67,8 +67,12 @@ class Hub:
         leases: Leases | None = None,
         kept_events: int = KEPT_EVENTS,
         ends_a_second: int = ENDS_A_SECOND,
+        close_seconds: float = CLOSE_SECONDS,
     ) -> None:
-        """`redis` answers in bytes; `secret` is the program's own, for the ids to be known by."""
+        """`redis` answers in bytes; `secret` is the program's own, for the ids to be known by.
+
+        To close waits for leases that are being given back, `close_seconds` at most.
+        """
         self.feeds = Feeds(IdSeal(derive_key(secret, "event ids")))
         self._bus = bus
         self._accounts = accounts
@@ -78,6 +82,7 @@ class Hub:
         self._source = Source(self._history, self.feeds, metrics, self._turns)
         self._leases = leases or Leases(redis)
         self._ends_a_second = ends_a_second
+        self._close_seconds = close_seconds
         self._guard = Guard(load_users, streams_of=self._streams_of)
         self._topics: dict[str, Topic] = {}
         self._by_user: dict[UUID, dict[Stream, None]] = {}
@@ -102,13 +107,20 @@ class Hub:
         """
         if self._forget_bus is not None:
             self._forget_bus()
+        await finish(asyncio.create_task(self._end_work()))
+
+    async def _end_work(self) -> None:
         for keeper in self._keepers:
             await end(keeper)
         if self._tasks:  # leases that are being given back
-            await asyncio.wait(self._tasks, timeout=CLOSE_SECONDS)
+            await asyncio.wait(self._tasks, timeout=self._close_seconds)
         self._closed = True
         while self._tasks:
-            await end(next(iter(self._tasks)))
+            for task in tuple(self._tasks):
+                task.cancel()
+            for task in tuple(self._tasks):
+                await end(task)
+            await asyncio.sleep(0)  # each leaves the set a moment after its end
 
     async def publish(self, event: Event, *, outbox_id: str | None = None) -> str:
         """Tells the event to its user, or to everybody; returns its id.

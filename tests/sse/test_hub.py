@@ -18,8 +18,9 @@ from myapp.events import Event
 from myapp.lua import read_script
 from myapp.sse.history import KEPT_EVENTS
 from myapp.sse.keys import Key
+from myapp.sse.leases import Leases
 from myapp.sse.stream import BUFFERED_EVENTS
-from tests.sse.conftest import StartProcess
+from tests.sse.conftest import AddUser, StartProcess
 from tests.support.hubs import Process, until
 from tests.support.valkey import Valkey
 
@@ -36,6 +37,20 @@ class LateBus(MessageBus):
         if channel.startswith("myapp:events:"):
             await asyncio.sleep(LATE_SECONDS)
         return await super().subscribe(channel, callback)
+
+
+class SlowLeases(Leases):
+    """To give one back lasts for ever, and for every second one as long as for the one before."""
+
+    _before: asyncio.Task[None] | None = None
+
+    async def release(self, user_id: UUID, number: int) -> None:
+        if before := self._before:
+            self._before = None
+            await asyncio.wait({before})
+        else:
+            self._before = asyncio.current_task()
+            await asyncio.Event().wait()
 
 
 class TestOpening:
@@ -379,12 +394,22 @@ class TestRedisAway:
     ) -> None:
         process = Process(own_valkey.url, users)
         async with process.redis, process.bus, process.accounts:
-            async with process.hub:
-                await process.redis.client_kill_filter(_type="pubsub", skipme=False)
-                await until(lambda: not process.bus.connected)
             back = asyncio.Event()
-            process.bus.on_reconnect(back.set)  # called behind those of the hub
+            async with process.hub:
+                process.bus.on_reconnect(back.set)  # called behind those of the hub
+            await process.redis.client_kill_filter(_type="pubsub", skipme=False)
             await back.wait()
+            assert [task for task in asyncio.all_tasks() if "Hub" in repr(task)] == []
+
+    async def test_it_closes_also_where_leases_are_given_back_for_long(
+        self, own_valkey: Valkey, users: dict[UUID, User], add_user: AddUser
+    ) -> None:
+        process = Process(own_valkey.url, users, leases_type=SlowLeases, close_seconds=0.01)
+        async with process.redis, process.bus, process.accounts:
+            async with process.hub:
+                for _ in range(40):
+                    client = await process.connect(add_user(), reads=False)
+                    client.stream.close()
             assert [task for task in asyncio.all_tasks() if "Hub" in repr(task)] == []
 
     async def test_once_closed_it_gives_no_lease_back(

@@ -22,7 +22,7 @@ from myapp.database.user import User
 from myapp.events import Event
 from myapp.identity.accounts import Accounts
 from myapp.sse.history import KEPT_EVENTS
-from myapp.sse.hub import ENDS_A_SECOND, Hub
+from myapp.sse.hub import CLOSE_SECONDS, ENDS_A_SECOND, Hub
 from myapp.sse.leases import Leases
 from myapp.sse.metrics import StreamMetrics
 from myapp.sse.stream import Reader, Stream
@@ -82,6 +82,8 @@ class Process:
         bus_type: type[MessageBus] = MessageBus,
         kept_events: int = KEPT_EVENTS,
         ends_a_second: int = ENDS_A_SECOND,
+        leases_type: type[Leases] = Leases,
+        close_seconds: float = CLOSE_SECONDS,
     ) -> None:
         self.redis: Redis = Redis.from_url(
             url,
@@ -99,9 +101,10 @@ class Process:
             secret=SECRET,
             metrics=StreamMetrics(self.registry),
             load_users=self._load_many,
-            leases=Leases(self.redis, lease_seconds=lease_seconds),
+            leases=leases_type(self.redis, lease_seconds=lease_seconds),
             kept_events=kept_events,
             ends_a_second=ends_a_second,
+            close_seconds=close_seconds,
         )
         self.clients: list[Client] = []
 
