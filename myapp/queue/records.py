@@ -63,7 +63,8 @@ def read_record(key: str, stored: Mapping[str, str]) -> JobRecord:
         payload=json.loads(stored["payload"]),
         attempts=int(stored["attempts"]),
         max_attempts=int(stored["max_attempts"]),
-        errors=tuple(read_error(line) for line in stored.get("errors", "").splitlines()),
+        # As the scripts part them: `splitlines` would also part at what an error may have in it.
+        errors=tuple(read_error(line) for line in stored.get("errors", "").split("\n") if line),
         result=json.loads(stored.get("result", "null")),
         request_id=stored.get("request_id"),
         worker=stored.get("worker"),

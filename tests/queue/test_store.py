@@ -247,6 +247,15 @@ class TestEndedJobs:
             await store.finish(await take(store, "a"), Status.FAILED, error="no")
         assert len(await index(redis, "failed")) == 5
 
+    async def test_an_error_is_read_as_it_was_told(
+        self, queue: JobQueue, scripts: Scripts, store: JobStore, redis: Redis
+    ) -> None:
+        told = "a\u2028b\u2029c\x85d\r\ne"
+        for _ in range(2):
+            await queue.enqueue(IDLE, Nothing(), key="k")
+            await store.finish(await take(store, "a"), Status.FAILED, error=told)
+        assert [each.error for each in (await queue.get("k")).errors] == [told, told]
+
     async def test_each_is_forgotten_when_its_time_is_over(
         self, queue: JobQueue, scripts: Scripts, store: JobStore, redis: Redis
     ) -> None:
