@@ -6,6 +6,7 @@ import pytest
 
 from myapp.scaffold.names import Names
 from myapp.scaffold.refusal import Refused
+from myapp.scaffold.registration import identifiers
 from myapp.scaffold.rendering import check_distinct, render
 
 
@@ -60,6 +61,7 @@ def test_each_place_has_its_own_way_of_writing_it() -> None:
         ("class", None, "Python"),
         ("match", None, "Python"),
         ("list", None, "Python"),
+        ("test", None, "pytest"),
         ("test_run", None, "pytest"),
         ("invoices", None, "plural"),
         ("sheep", "sheep", "differ"),
@@ -91,6 +93,9 @@ def test_a_name_with_a_thing_in_it_stands_in_paths_as_it_is() -> None:
 
 def test_no_name_makes_pytest_take_a_feature_for_its_tests(pytestconfig: pytest.Config) -> None:
     (pattern,) = pytestconfig.getini("python_classes")
-    for one in ("testimonial", "tester", "test"):
-        assert not fnmatchcase(Names.parse(one).placeholders["Thing"], pattern)
+    neutral = {name for text in render(Names.parse("zzz")).values() for name in identifiers(text)}
+    for one in ("testimonial", "tester", "contest"):
+        texts = render(Names.parse(one)).values()
+        theirs = {name for text in texts for name in identifiers(text)} - neutral
+        assert [name for name in theirs if fnmatchcase(name, pattern)] == []
     assert fnmatchcase("TestNames", pattern)
