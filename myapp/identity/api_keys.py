@@ -1,5 +1,6 @@
 """Which service calls: from an API key to a principal with scopes."""
 
+import asyncio
 import hmac
 import time
 from collections.abc import Awaitable, Callable
@@ -19,6 +20,7 @@ from myapp.errors import Unauthenticated, Unavailable
 from myapp.identity.key_format import KeyParts, parse_key
 from myapp.identity.key_uses import KeyUses
 from myapp.identity.single_flight import SingleFlight
+from myapp.until import end
 
 CHANNEL = "myapp:api-keys"
 LIFETIME_SECONDS = 5.0  # how late a change is noticed while Redis is away
@@ -70,6 +72,7 @@ class KeyRing:
         # By the secret's hash, and for longer than it is trusted: a service that calls rarely is
         # none that guesses.
         self._let_in: LRUCache[str, None] = LRUCache(MAX_KEYS)
+        self._learning: set[asyncio.Task[ApiKey]] = set()
         self._change_callbacks: list[OnChange] = []
         self._open = AsyncExitStack()
 
@@ -80,6 +83,8 @@ class KeyRing:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        for learning in tuple(self._learning):
+            await end(learning)
         await self._open.aclose()
 
     def on_change(self, callback: OnChange) -> None:
@@ -87,26 +92,35 @@ class KeyRing:
         self._change_callbacks.append(callback)
 
     async def authenticate(
-        self, text: str, *, before_learning: Check | None = None
+        self,
+        text: str,
+        *,
+        before_learning: Check | None = None,
+        on_failure: Callable[[], None] = lambda: None,
     ) -> ApiKeyPrincipal:
         """The principal whose key this is.
 
         `before_learning` is called before a key is looked into that this process has not let in
-        yet: it may be a guess. What it raises comes through. Raises Unauthenticated for a key that
-        is mistyped, unknown, expired or revoked. What the database raises while it is away comes
-        through: an outage is no bad key.
+        yet: it may be a guess. What it raises comes through. `on_failure` is called for a bad key,
+        also when its caller has gone meanwhile. Raises Unauthenticated for a key that is mistyped,
+        unknown, expired or revoked. What the database raises while it is away comes through: an
+        outage is no bad key.
         """
         try:
             parts = parse_key(text)
         except Unauthenticated:
             if before_learning is not None:
                 await before_learning()
+            on_failure()
             raise
         key = self._recall(parts)
         if key is None:
             if before_learning is not None and parts.secret_hash not in self._let_in:
                 await before_learning()
-            key = await self._learn(parts)
+            learning = asyncio.create_task(self._learn(parts, on_failure))
+            self._learning.add(learning)
+            learning.add_done_callback(self._learning.discard)
+            key = await asyncio.shield(learning)
         self._uses.note(key)
         return ApiKeyPrincipal(key.id, key.name, frozenset(key.scopes), key.public_id)
 
@@ -132,7 +146,7 @@ class KeyRing:
         remembered = self._remembered.get(parts.public_id)
         return good_key(remembered.key, parts, at=datetime.now(UTC)) if remembered else None
 
-    async def _learn(self, parts: KeyParts) -> ApiKey:
+    async def _learn(self, parts: KeyParts, on_failure: Callable[[], None]) -> ApiKey:
         """The key, by memory or from the database. Raises Unauthenticated for one not good."""
         remembered = self._remembered.get(parts.public_id)
         if remembered is None:
@@ -144,6 +158,7 @@ class KeyRing:
         key = good_key(remembered.key, parts, at=datetime.now(UTC))
         if key is None:
             self._let_in.pop(parts.secret_hash, None)
+            on_failure()
             # One answer for all that is wrong.
             raise Unauthenticated("The API key is unknown, expired or revoked")
         self._let_in[parts.secret_hash] = None

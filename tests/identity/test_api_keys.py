@@ -176,6 +176,42 @@ class TestBeforeLearning:
             assert asked.times == times
 
 
+class TestOnFailure:
+    async def test_is_told_of_what_its_caller_did_not_wait_for(self, resources: Resources) -> None:
+        begun, let_go, failures = asyncio.Event(), asyncio.Event(), list[str]()
+
+        async def load(_public_id: str) -> None:
+            begun.set()
+            await let_go.wait()
+
+        async with KeyRing(resources.bus, load=load) as ring:
+            calling = asyncio.create_task(
+                ring.authenticate(make_key(PUBLIC_ID), on_failure=lambda: failures.append("one"))
+            )
+            await begun.wait()
+            calling.cancel()
+            await asyncio.wait({calling})
+            assert failures == []
+            let_go.set()
+            async with asyncio.timeout(15):
+                while not failures:  # noqa: ASYNC110  # nobody waits for it any more
+                    await asyncio.sleep(0.01)
+        assert calling.cancelled()
+        assert failures == ["one"]
+
+    async def test_what_is_looked_into_ends_with_the_ring(self, resources: Resources) -> None:
+        async def load(_public_id: str) -> None:
+            await asyncio.Event().wait()
+
+        before = asyncio.all_tasks()
+        async with KeyRing(resources.bus, load=load) as ring:
+            calling = asyncio.create_task(ring.authenticate(make_key(PUBLIC_ID)))
+            await asyncio.sleep(0)
+        await asyncio.wait({calling})
+        assert calling.cancelled()
+        assert [task for task in asyncio.all_tasks() - before if "_learn" in repr(task)] == []
+
+
 class TestAnnounce:
     async def test_has_every_process_forget_the_key(
         self, ring: KeyRing, resources: Resources

@@ -102,6 +102,15 @@ class TestFailedSignIn:
         assert (await good.get("/metrics", headers=unknown)).status_code == 200
         assert (await evil.get("/metrics", headers=unknown)).status_code == 200  # known by now
 
+    async def test_a_key_that_is_dead_counts_once_however_often_it_comes(
+        self, at: From, features: Features
+    ) -> None:
+        client, dead = at("192.0.2.1"), made_up_key()
+        for _ in range(10):
+            assert (await client.get("/metrics", headers=dead)).status_code == 401
+        unknown = await issue_key(features, Scope.METRICS_READ)
+        assert (await client.get("/metrics", headers=unknown)).status_code == 200
+
     async def test_counts_tokens_and_keys_together(
         self, at: From, sign_in: SignIn, features: Features
     ) -> None:
