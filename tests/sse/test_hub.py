@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 from collections.abc import Callable, Iterable
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -40,17 +41,19 @@ class LateBus(MessageBus):
 
 
 class SlowLeases(Leases):
-    """To give one back lasts for ever, and for every second one as long as for the one before."""
+    """To give one back takes until another one is given up, and some turns of the loop."""
 
-    _before: asyncio.Task[None] | None = None
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._given_up = asyncio.Event()
 
     async def release(self, user_id: UUID, number: int) -> None:
-        if before := self._before:
-            self._before = None
-            await asyncio.wait({before})
-        else:
-            self._before = asyncio.current_task()
-            await asyncio.Event().wait()
+        try:
+            await self._given_up.wait()
+        finally:
+            self._given_up.set()
+        for _ in range(number % 4):
+            await asyncio.sleep(0)
 
 
 class TestOpening:
