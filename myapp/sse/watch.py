@@ -42,7 +42,13 @@ class Watch:
         self._bus = bus
         self._on_news = on_news
         self._at: Position | None = None
+        self._is_behind = True
         self._unsubscribe: Unsubscribe | None = None
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether there was more than the last page had. `on_news` is not called for that again."""
+        return self._is_behind
 
     async def read(self) -> Sequence[Told]:
         """The next page, the oldest first; empty when there is no more for now. Raises Unavailable.
@@ -53,6 +59,7 @@ class Watch:
             page = await self._history.newest(Key.EVERYTHING)
         else:
             page = await self._history.read((Key.EVERYTHING,), after=self._at)
+        self._is_behind = not (page.complete and page.reaches)
         if not page.reaches:
             self._at = None
             return [resync(page.position)]

@@ -1,5 +1,7 @@
 """Watching every event from within a process."""
 
+from collections.abc import Sequence
+
 import pytest
 
 from myapp.database.user import User
@@ -33,7 +35,7 @@ async def read(watching: Watch) -> list[Told]:
     return told
 
 
-def numbers(told: list[Told]) -> list[int | str]:
+def numbers(told: Sequence[Told]) -> list[int | str]:
     """The numbers of the events, or their types where they have none."""
     return [
         int(one.event.data.split(b":")[1].strip(b" }"))
@@ -76,6 +78,18 @@ class TestReading:
     async def test_a_page_may_be_full(self, one: Process, many: int) -> None:
         await tell(one, *range(many))
         assert sorted(map(int, numbers(await read(watch(one))))) == list(range(many))
+
+    async def test_it_knows_whether_more_is_there_than_it_has_read(self, one: Process) -> None:
+        watching = watch(one)
+        assert watching.is_behind
+        await tell(one, 0)
+        assert [numbers(await watching.read()), watching.is_behind] == [[0], False]
+        await tell(one, *range(PAGE_EVENTS + 1))
+        assert [len(await watching.read()), watching.is_behind] == [PAGE_EVENTS, True]
+        assert [len(await watching.read()), watching.is_behind] == [1, False]
+        await tell(one, *range(KEPT_EVENTS + 1))
+        assert [numbers(await watching.read()), watching.is_behind] == [[RESYNC], True]
+        assert [len(await watching.read()), watching.is_behind] == [KEPT_EVENTS, False]
 
     async def test_what_history_has_lost_is_said_and_the_rest_is_shown(self, one: Process) -> None:
         watching = watch(one)

@@ -1,6 +1,9 @@
 """The view of live events."""
 
+import asyncio
 import json
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any, cast
 
@@ -12,18 +15,77 @@ from myapp.database.audit import AuditRecord
 from myapp.database.user import User
 from myapp.enums import UserStatus
 from myapp.events import Event
+from myapp.modules import event
+from myapp.modules.event import EventModule
+from myapp.modules.event.usecases import PublishUsecase, StreamUsecase
+from myapp.queue.tasks import build_registry
+from myapp.registry import Features
 from myapp.resources import Resources
 from myapp.sse.keys import Key
+from myapp.sse.watch import Told
 from myapp.tui.app import VIEWS
+from myapp.tui.desk import Desk
 from myapp.tui.dialogs import Form
 from myapp.tui.event_log import KEPT
 from myapp.tui.views.events import EventsView
 from tests.support.valkey import Valkey
-from tests.tui.conftest import Audit, Elsewhere, Jobs, Operator, Sit, Users, audited, drawn
+from tests.tui.conftest import (
+    Audit,
+    Elsewhere,
+    Jobs,
+    Operator,
+    Sit,
+    Users,
+    audited,
+    drawn,
+    sit_at,
+)
 
 HOSTILE = '{"n":"\\u001b[2J","\x7f\x9b2J":"[bold]"}'
 VIEWS_HERE = (EventsView, Users, Jobs, Audit)
 SEVERAL = 60  # more than a screen, and more than a page of the frame's
+
+
+class EndlessWatch:
+    """Has another event whenever it is asked, and never comes to an end."""
+
+    is_behind = True
+
+    def __init__(self) -> None:
+        self._number = 0
+
+    async def listen(self) -> None:
+        pass
+
+    def rest(self) -> None:
+        pass
+
+    async def read(self) -> Sequence[Told]:
+        await asyncio.sleep(0.01)  # as an answer takes a moment
+        self._number += 1
+        kind = "test.odd" if self._number % 2 else "test.even"
+        said = Event(kind, json.dumps({"number": self._number}).encode())
+        return [Told(str(self._number), "", datetime.now(UTC), said)]
+
+
+class EndlessStreams:
+    """The part of StreamUsecase that is asked."""
+
+    def __init__(self, source: EndlessWatch) -> None:
+        self._source = source
+
+    def watch(self, _on_news: Callable[[], None]) -> EndlessWatch:
+        return self._source
+
+
+def desk_over(source: EndlessWatch) -> Desk:
+    module = EventModule(
+        streams=cast("StreamUsecase", EndlessStreams(source)),
+        publishing=cast("PublishUsecase", None),
+        has_page=False,
+    )
+    features = Features(modules=[(event, module)], tasks=build_registry([], []))
+    return Desk(features=features, connected_to="tests", refresh=3600)
 
 
 async def tell(
@@ -145,6 +207,21 @@ class TestList:
             await operator.until(lambda: "[bold]" in drawn(view_of(operator)))
             text += drawn(operator.app.screen)
             assert all(each.isprintable() or each == "\n" for each in text)
+
+
+class TestSteadyFlow:
+    async def test_is_shown_filtered_opened_and_frozen_as_ever(self) -> None:
+        async with sit_at(desk_over(EndlessWatch()), VIEWS_HERE) as operator:
+            await operator.until(lambda: has_many(operator, SEVERAL))
+            await operator.filter("type:test.odd")
+            await operator.until(lambda: set(types(operator)) == {"test.odd"})
+            await operator.press("p")
+            await operator.until(lambda: "PAUSED" in feed(operator) and "came" in feed(operator))
+            await operator.press("enter")
+            await operator.until(lambda: '"number": ' in drawn(view_of(operator)))
+            await operator.press("escape", "escape", "p")
+            await operator.until(lambda: {"test.odd", "test.even"} == set(types(operator)))
+            assert feed(operator).startswith("LIVE")
 
 
 class TestFilter:

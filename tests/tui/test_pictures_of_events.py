@@ -56,6 +56,8 @@ def told(number: int) -> Told:
 class FakeWatch:
     """All at once, and then nothing more."""
 
+    is_behind = False
+
     def __init__(self) -> None:
         self._left = [told(number) for number in reversed(range(SEVERAL))]
 

@@ -175,15 +175,17 @@ class EventsView(TableView[Told]):
             asyncio.get_running_loop().call_later(NEWS_SECONDS, self.wake)
 
     async def refresh_view(self) -> None:
+        """Reads and shows one page: where events never cease, there is no end to wait for."""
         self._is_news_due = False
         await self._source.listen()
         try:
-            while news := await self._source.read():
-                self.history.take(news)
+            self.history.take(await self._source.read())
         except Unavailable:
             await self._show()  # what is here may be filtered and opened all the same
             raise
         await self._show()
+        if self._source.is_behind:
+            self.wake()
 
     async def _show(self) -> None:
         self._found = self.history.shown(self.filter)
