@@ -1,12 +1,13 @@
 """Who did what: every administrative change leaves one record, in the change's own transaction."""
 
-import getpass
 import os
+import pwd
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, Self
 
 from myapp.database.audit import (
+    ACTOR_CHARACTERS,
     ADDRESS_CHARACTERS,
     TARGET_CHARACTERS,
     ActorType,
@@ -27,12 +28,16 @@ class Actor:
 
     @classmethod
     def at_terminal(cls, door: ActorType) -> Self:
-        """Who sits at this machine: the operating system's name for the user of the process."""
+        """Who sits at this machine: the operating system's name for the user of the process.
+
+        With sudo that is root: who called it is known from the environment alone, as `LOGNAME` is,
+        which says whatever somebody likes.
+        """
         try:
-            name = getpass.getuser()
-        except (KeyError, OSError):  # a container's user may have a number only
+            name = pwd.getpwuid(os.getuid()).pw_name
+        except KeyError:  # a container's user may have a number only
             name = str(os.getuid())
-        return cls(door, name)
+        return cls(door, name[:ACTOR_CHARACTERS])
 
 
 SYSTEM = Actor(ActorType.SYSTEM)

@@ -1,5 +1,7 @@
 """/admin/audit-log, and what a record is."""
 
+import os
+import subprocess
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -104,6 +106,15 @@ class TestRecord:
     ) -> None:
         await add("thing.made", actor=Actor(ActorType.USER, "u", "x" * 1000, "r" * 128))
         assert (await AuditRecord.get()).address == "x" * 64
+
+    def test_names_the_user_of_the_process_whatever_the_environment_says(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for variable in ("LOGNAME", "USER", "LNAME", "USERNAME", "SUDO_USER"):
+            monkeypatch.setenv(variable, "somebody-else")
+        actor = Actor.at_terminal(ActorType.TUI)
+        asked = subprocess.run(["id", "-un"], capture_output=True, check=False, text=True)
+        assert actor == Actor(ActorType.TUI, asked.stdout.strip() or str(os.getuid()))
 
     def test_holds_only_what_differs(self) -> None:
         before, after = {"a": 1, "b": 2, "c": None}, {"a": 1, "b": 3, "c": None}
