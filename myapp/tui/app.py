@@ -202,18 +202,24 @@ class Dashboard(App[None]):
     def _note_outage(self, event: View.Reported) -> None:
         if self.view not in event.view.ancestors_with_self:
             return  # it was still reading when it was left, and will not say when all is well again
-        if not isinstance(event.error, Unavailable):
+        before = self._away
+        if isinstance(event.error, Unavailable):
+            self._failing.add(event.view)
+        else:
             self._failing.discard(event.view)
-            if self._away.pop(event.view, None):
-                self._show_banner()
-            return
-        self._failing.add(event.view)
-        if event.view not in self._away:
-            self._away[event.view] = event.error.text
+        # What made room for a detail is read no more, and will not say so either.
+        self._failing = {view for view in self._failing if view.is_shown()}
+        self._away = {view: words for view, words in before.items() if view in self._failing}
+        if event.error and event.view in self._failing:
+            self._away.setdefault(event.view, event.error.text)
+            self._find_out(event.error)
+        if self._away != before:
             self._show_banner()
+
+    def _find_out(self, error: AppError) -> None:
         if not self._naming:
             self._naming = True
-            self.run_worker(self._name_outage(event.error), group="outage")
+            self.run_worker(self._name_outage(error), group="outage")
 
     async def _name_outage(self, error: AppError) -> None:
         words = await self.desk.find_what_is_away() or error.text

@@ -132,10 +132,13 @@ class View(Vertical):
         for part in self.query(View):
             part.wake()
 
+    def is_shown(self) -> bool:
+        """Whether it has a place on its screen, though there may be a question in front of it."""
+        return all(node.display for node in self.ancestors_with_self if isinstance(node, Widget))
+
     def is_seen(self) -> bool:
         """Whether it is on the screen, and nothing in front of it."""
-        shown = all(node.display for node in self.ancestors_with_self if isinstance(node, Widget))
-        return shown and self.screen.is_current
+        return self.is_shown() and self.screen.is_current
 
     @property
     def performer(self) -> Performer:

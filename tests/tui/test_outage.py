@@ -10,13 +10,24 @@ import pytest
 from myapp.audit import SYSTEM, record_change
 from myapp.database.connection import Database, transaction
 from myapp.database.engines.base import Engine
+from myapp.errors import Unavailable
+from myapp.modules import job
+from myapp.modules.job import JobModule
+from myapp.modules.job.usecases import CronUsecase, JobUsecase, QueueUsecase
+from myapp.queue.admin_queues import QueueState
+from myapp.queue.tasks import build_registry
+from myapp.registry import Features
 from myapp.resources import Resources
+from myapp.tui.desk import Desk
 from myapp.tui.views.audit import AuditView
 from myapp.tui.views.jobs import JobsView
 from myapp.until import end
 from tests.support.valkey import Valkey
-from tests.tui.conftest import Sit, drawn
+from tests.tui.conftest import Sit, drawn, sit_at
 from tests.tui.test_jobs import keys, queue_job
+from tests.tui.test_pictures_of_jobs import FakeJobs
+
+AWAY = "Redis is out of reach"
 
 
 @pytest.fixture
@@ -65,6 +76,31 @@ async def test_a_banner_names_what_is_away_and_the_dashboard_goes_on_by_itself(
         own_valkey.start()
         await queue_job(resources, "after")
         await operator.until(lambda: keys(operator) == ["after"] and not operator.banner)
+
+
+class QueuesAway:
+    """The part of QueueUsecase that is read, and never answers."""
+
+    async def list_queues(self) -> list[QueueState]:
+        raise Unavailable(AWAY)
+
+
+async def test_what_made_room_for_a_detail_leaves_no_banner_behind() -> None:
+    module = JobModule(
+        jobs=cast("JobUsecase", FakeJobs()),
+        queues=cast("QueueUsecase", QueuesAway()),
+        clockwork=cast("CronUsecase", None),
+    )
+    features = Features(modules=[(job, module)], tasks=build_registry([], []))
+    desk = Desk(features=features, connected_to="tests", refresh=0.1)
+    async with sit_at(desk, (JobsView,)) as operator:
+        await operator.until(lambda: keys(operator) and operator.banner)
+        assert operator.banner.startswith(AWAY)
+        await operator.press("enter")
+        await operator.until(lambda: operator.app.view.has_class("-opened"))
+        await operator.until(lambda: not operator.banner)
+        await operator.press("escape")
+        await operator.until(lambda: operator.banner.startswith(AWAY))
 
 
 async def test_it_goes_on_without_the_database_and_with_it_again(
