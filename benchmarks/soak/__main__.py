@@ -3,9 +3,10 @@
     python -m benchmarks.soak [--minutes 20] [--database postgres|mariadb|sqlite] [--report FOLDER]
 
 Starts an api, two workers, two schedulers, a Redis and a database server. Samples memory, file
-descriptors, keys in Redis and rows; what the load has made to stay (notifications, say) is
-subtracted from the rows. Exit status 1 when something still grows in the second half, when a
-request failed, or when a process ended.
+descriptors, keys in Redis, jobs that have not ended, and rows; what the load has made to stay
+(notifications, say) is subtracted from the rows, and what Redis is to keep for a day from its keys
+and its memory. Exit status 1 when something still grows in the second half, when rows are missing
+or jobs are left undone, when a request failed, or when a process ended.
 """
 
 import argparse
@@ -66,6 +67,7 @@ async def soak(fleet: Fleet, seconds: float) -> tuple[Samples, Mix]:
             group.create_task(mix.run(stop))
             await sample(samples, mix, seconds)
             stop.set()
+        await samples.finish()
         return samples, mix
 
 
@@ -84,6 +86,8 @@ def write_report(
     """Whether all is well."""
     report = Report("soak", f"{options.minutes:g} minutes of mixed load on {fleet.database.name}")
     found = [*stops, *(f"{n} times {text}" for text, n in mix.failed.most_common(SHOWN))]
+    if samples.unfinished:
+        found.append(f"{samples.unfinished} jobs or rows of the outbox are left")
     rows: list[list[object]] = []
     for each in samples.series.values():
         middle, growth = each.values[len(each.values) // 2], each.growth

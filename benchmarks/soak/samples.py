@@ -1,6 +1,8 @@
 """What is sampled while the soak runs, and whether it levels off."""
 
+import asyncio
 import statistics
+import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,24 +13,33 @@ from tortoise import Tortoise
 
 from benchmarks.drill.fleet import OURS, Fleet
 from benchmarks.installation import memory_mib
+from benchmarks.soak.keys import look
+from myapp.database.outbox import OutboxRow
 
-PROMISED = ("myapp:job:", "myapp:once:", "myapp:events:once:")  # kept for a day
-KEYS_AT_ONCE = 1000
+DONE_SECONDS = 60.0  # for what is under way when the load ends
+LOOK_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
 class Allowed:
-    """How much a quantity may grow over the second half: a part of its mean, or so many."""
+    """How much a quantity may grow over the second half: a part of its mean, or so many.
+
+    One that may not `fall` by more than that either is the rest of a subtraction: what is missing
+    in it would hide what grows.
+    """
 
     part: float
     at_least: float
+    fall: bool = True
 
 
 ALLOWED = {
     "memory": Allowed(0.03, 6.0),  # MiB
     "descriptors": Allowed(0.05, 15),
     "keys": Allowed(0.05, 20),
-    "rows": Allowed(0.0, 50),
+    "jobs": Allowed(0.0, 20),
+    "Redis": Allowed(0.05, 2.0),  # MiB
+    "rows": Allowed(0.0, 50, fall=False),
 }
 
 
@@ -55,7 +66,8 @@ class Series:
 
     @property
     def is_level(self) -> bool:
-        return self.growth <= self.allowed
+        growth = self.growth if ALLOWED[self.kind].fall else abs(self.growth)
+        return growth <= self.allowed
 
 
 class Samples:
@@ -66,6 +78,7 @@ class Samples:
         self._redis = redis
         self.series: dict[str, Series] = {}
         self.promised = Counter[str]()  # keys at the last look, by their prefix
+        self.unfinished = 0  # jobs, and rows on their way to Redis, after the load
 
     async def take(self, at: float, *, rows_made: int) -> None:
         """Looks once. `rows_made` are those that the load has made to stay."""
@@ -73,7 +86,11 @@ class Samples:
             pid = self._fleet.parts[name].pid
             self._add(f"memory of {name}, MiB", "memory", at, memory_mib(pid))
             self._add(f"descriptors of {name}", "descriptors", at, count_descriptors(pid))
-        self._add("keys in Redis, beside what is kept for a day", "keys", at, await self._keys())
+        holding = await look(self._redis)
+        self.promised = holding.promised
+        self._add("keys in Redis, beside what is kept for a day", "keys", at, holding.others)
+        self._add("memory of Redis, beside that, MiB", "Redis", at, holding.memory)
+        self._add("jobs that have not ended", "jobs", at, holding.unfinished)
         rows = await count_rows() - rows_made
         self._add("rows, beside what was made to stay", "rows", at, rows)
 
@@ -82,24 +99,15 @@ class Samples:
         series.times.append(at)
         series.values.append(value)
 
-    async def _keys(self) -> int:
-        """Those that are neither an ended job nor a mark with an end."""
-        self.promised.clear()
-        others = 0
-        cursor = -1
-        while cursor:
-            cursor, names = await self._redis.scan(max(cursor, 0), count=KEYS_AT_ONCE)
-            async with self._redis.pipeline(transaction=False) as pipeline:
-                for name in names:
-                    pipeline.ttl(name)
-                lifetimes = await pipeline.execute()
-            for name, lifetime in zip(names, lifetimes, strict=True):
-                prefix = next((each for each in PROMISED if name.startswith(each)), None)
-                if prefix and (prefix == PROMISED[0] or lifetime >= 0):
-                    self.promised[prefix] += 1
-                else:
-                    others += 1
-        return others
+    async def finish(self, within: float = DONE_SECONDS) -> None:
+        """Waits so many seconds at most until nothing is left to do, and keeps how much is."""
+        deadline = time.monotonic() + within
+        while True:
+            rows = await OutboxRow.all().count()
+            self.unfinished = rows + (await look(self._redis)).unfinished
+            if not self.unfinished or time.monotonic() > deadline:
+                return
+            await asyncio.sleep(LOOK_SECONDS)
 
 
 def count_descriptors(pid: int) -> int:
