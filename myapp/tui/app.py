@@ -158,10 +158,17 @@ class Dashboard(App[None]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """A number is no view's key in a field, nor before a question about what is behind it."""
-        is_asked = isinstance(self.screen, Confirm | Form | ShowSecret)
-        if action == "show" and (is_asked or isinstance(self.focused, Input)):
+        if action == "show" and (self._is_asked() or isinstance(self.focused, Input)):
             return False
         return super().check_action(action, parameters)
+
+    def _is_asked(self) -> bool:
+        return isinstance(self.screen, Confirm | Form | ShowSecret)
+
+    def action_command_palette(self) -> None:
+        """Not before a question: that may go by itself, and what goes is what is in front."""
+        if not self._is_asked():
+            super().action_command_palette()
 
     async def action_show(self, view: str) -> None:
         """To a view as it was left."""

@@ -8,7 +8,9 @@ from textual.app import ComposeResult
 from textual.binding import ActiveBinding, Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.events import Paste
+from textual.geometry import Region
 from textual.screen import ModalScreen
+from textual.strip import Strip
 from textual.widgets import Button, Input, Label, Static
 
 from myapp.errors import AppError, FieldError
@@ -20,8 +22,27 @@ YES, NO = "yes", "no"
 Answer = Callable[[Mapping[str, str]], Awaitable[str | Secret | None]]
 
 
+class Words(Static):
+    """Text that knows whether it has been on the screen since it was last changed."""
+
+    is_drawn = False
+
+    def change(self, text: str) -> None:
+        self.is_drawn = False
+        self.update(printable(text))
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        self.is_drawn = True
+        return super().render_lines(crop)
+
+
 class Confirm(ModalScreen[bool]):
-    """A question that names a target and what becomes of it."""
+    """A question that names a target and what becomes of it.
+
+    Without a `question` it is one that is still being found: keys go to it already, and there is
+    no Yes until `ask`. Nobody says yes to what they cannot have read: a y that was typed before
+    the question was drawn is for nobody.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "answer(True)", "Yes"),
@@ -29,18 +50,46 @@ class Confirm(ModalScreen[bool]):
         Binding("left,right,h,l", "app.focus_next", "Other answer", show=False),
     ]
 
-    def __init__(self, question: str, *, verb: str) -> None:
+    def __init__(self, question: str | None = None, *, verb: str) -> None:
         super().__init__()
         self._question = question
         self._verb = verb
+        self._words = Words(markup=False, id="question")
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether the question is on the screen."""
+        return self._question is not None and self._words.is_drawn
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
-            yield Static(printable(self._question), markup=False, id="question")
+            yield self._words
             with Horizontal(classes="answers"):
                 # What Enter does by itself has to be harmless.
                 yield Button("No (n)", id=NO)
-                yield Button(f"{self._verb} (y)", id=YES, variant="error")
+                yield Button(id=YES, variant="error")
+
+    def on_mount(self) -> None:
+        self._show()
+
+    def ask(self, question: str, *, verb: str) -> None:
+        """Now that it is known. The dialog has to be mounted."""
+        self._question = question
+        self._verb = verb
+        self._show()
+
+    def _show(self) -> None:
+        counting = f"{self._verb}: counting what it applies to…"
+        self._words.change(counting if self._question is None else self._question)
+        yes = self.query_one(f"#{YES}", Button)
+        yes.label = f"{self._verb} (y)"
+        yes.display = self._question is not None
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """There is no yes to what cannot be read yet."""
+        if action == "answer" and parameters == (True,) and not self.is_readable:
+            return False
+        return super().check_action(action, parameters)
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         self.dismiss(event.button.id == YES)
@@ -109,17 +158,28 @@ class Form(ModalScreen[str | Secret | None]):
 
     async def _ask_for_the_answer(self) -> None:
         self._show(())
+        # It is about what was filled in: what is typed meanwhile is for nobody.
+        for line in self.query(Line):
+            line.disabled = True
         try:
             outcome = await self._answer(
                 {each.name: self._line(each.name).value.strip() for each in self._fields}
             )
         except AppError as error:
-            self._show(error.details or [FieldError("", error.text)])
+            self._ask_again(error.details or [FieldError("", error.text)])
         else:
-            if outcome is not None:
+            if outcome is None:
+                self._ask_again(())
+            else:
                 self.dismiss(outcome)
         finally:
             self._is_answering = False
+
+    def _ask_again(self, faults: Sequence[FieldError]) -> None:
+        for line in self.query(Line):
+            line.disabled = False
+        self._line(self._fields[-1].name).focus()
+        self._show(faults)
 
     def _line(self, name: str) -> Line:
         return self.query_one(f"#{name}", Line)

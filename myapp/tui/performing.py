@@ -60,21 +60,46 @@ class Performer:
         if action.bulk is None:
             self._say(f"{action.verb} is for single {self._noun[1]} only", "warning")
             return False
-        bulk, desk = action.bulk, self._desk
-        counted = await self._try(bulk(desk.features, chosen, desk.actor, dry_run=True))
-        if counted is None:
-            return False
-        matched = counted[0]
-        question = (
-            f"{action.verb} all {count(matched, *self._noun)} that it applies to, of {words}?\n\n"
-            f"Each {action.effect}."
-        )
+        matched = await self._count_and_ask(action, action.bulk, chosen, words)
+        if matched:
+            await self._do_all(action.bulk, action.done, chosen, matched)
+        return bool(matched)
+
+    async def _count_and_ask(
+        self, action: Action[Any], bulk: Bulk, chosen: Any, words: str
+    ) -> int | None:
+        """How many it is to be done to; None where the answer was no, or there is nothing to ask.
+
+        The dialog comes before the count, which may take seconds: what is typed meanwhile is for
+        it, and is not an answer. Esc does not wait for the count.
+        """
+        dialog = Confirm(verb=action.verb)
+        answer: asyncio.Future[bool | None] = asyncio.get_running_loop().create_future()
+        await self._app.push_screen(dialog, answer.set_result)
+        counting = asyncio.create_task(self._count(bulk, chosen))
+        try:
+            await asyncio.wait((answer, counting), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            await end(counting)
+        if answer.done():
+            return None
+        matched = await self._try(counting)
         if not matched:
-            self._say(f"{action.verb} applies to none of {words}", "warning")
-        elif await self._ask(question, f"{action.verb} {matched:,}"):
-            await self._do_all(bulk, action.done, chosen, matched)
-            return True
-        return False
+            dialog.dismiss(result=False)
+            if matched is not None:
+                self._say(f"{action.verb} applies to none of {words}", "warning")
+            return None
+        dialog.ask(
+            f"{action.verb} all {count(matched, *self._noun)} that it applies to, of {words}?\n\n"
+            f"Each {action.effect}.",
+            verb=f"{action.verb} {matched:,}",
+        )
+        return matched if await answer else None
+
+    async def _count(self, bulk: Bulk, chosen: Any) -> int:
+        desk = self._desk
+        matched, _ = await bulk(desk.features, chosen, desk.actor, dry_run=True)
+        return matched
 
     async def by_form(self, action: FormAction[Any]) -> None:
         """Asks for what it needs, asks again whether to do it, and tells what came of it."""
@@ -143,11 +168,10 @@ class Performer:
 
     async def _count_down(self, bulk: Bulk, chosen: Any, matched: int) -> None:
         """Shows how far it has come, by how many are left."""
-        desk = self._desk
         while True:
             await asyncio.sleep(COUNT_SECONDS)
             with suppress(AppError):
-                left, _ = await bulk(desk.features, chosen, desk.actor, dry_run=True)
+                left = await self._count(bulk, chosen)
                 self._progress(max(matched - left, 0), matched)
 
     def _may_act(self) -> bool:

@@ -105,10 +105,11 @@ class Operator:
             await self._pilot.pause(0.01)
 
     async def question(self) -> str:
-        """What the dashboard asks, once it does."""
-        await self.until(lambda: isinstance(self.app.screen, Confirm))
-        found = await self.until(lambda: self.app.screen.query("#question"))
-        return str(found.first(Static).content)
+        """What the dashboard asks, once it can be read."""
+        await self.until(
+            lambda: isinstance(self.app.screen, Confirm) and self.app.screen.is_readable
+        )
+        return str(self.app.screen.query_one("#question", Static).content)
 
     async def confirm(self) -> str:
         """Says yes, and waits for the notice that tells what came of it."""

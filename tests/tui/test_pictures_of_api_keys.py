@@ -5,6 +5,7 @@ from typing import Any, cast
 from uuid import UUID
 
 import pytest
+from textual.pilot import Pilot
 from textual.widgets import Input
 
 from myapp.audit import Actor
@@ -18,6 +19,7 @@ from myapp.modules.api_key.usecases import Issued
 from myapp.modules.audit import AuditModule
 from myapp.modules.audit.dtos import AuditQuery
 from myapp.tui.app import Dashboard
+from myapp.tui.dialogs import Confirm
 from myapp.tui.paged_table import PagedTable
 from myapp.tui.views.api_keys import ApiKeysView
 from tests.tui.conftest import Operator, drawn
@@ -117,6 +119,10 @@ def has_faults(operator: Operator) -> bool:
     return is_filled_in(operator) and any(operator.faults)
 
 
+def can_be_answered(operator: Operator) -> bool:
+    return isinstance(operator.app.screen, Confirm) and operator.app.screen.is_readable
+
+
 @pytest.mark.parametrize("size", SIZES, ids=str)
 class TestApiKeys:
     def test_list(self, snap_compare: Compare, size: tuple[int, int]) -> None:
@@ -142,9 +148,17 @@ class TestApiKeys:
         assert snap_compare(dashboard(), terminal_size=size, run_before=played)
 
     def test_secret(self, snap_compare: Compare, size: tuple[int, int]) -> None:
-        played = play(
-            "j", "R", "y", ready=ready, until=lambda operator: "shown" in drawn(operator.app.screen)
+        asking = play("j", "R", ready=ready, until=can_be_answered)
+        answering = play(
+            "y",
+            ready=can_be_answered,
+            until=lambda operator: "shown" in drawn(operator.app.screen),
         )
+
+        async def played(pilot: Pilot[None]) -> None:
+            await asking(pilot)
+            await answering(pilot)
+
         assert snap_compare(dashboard(), terminal_size=size, run_before=played)
 
 

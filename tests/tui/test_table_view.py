@@ -36,6 +36,8 @@ class Source:
         self.pages: list[int] = []
         self.stamped: list[str] = []
         self.may_go_on = asyncio.Event()
+        self.may_be_read = asyncio.Event()
+        self.may_be_read.set()
 
     def erase(self, rows: Sequence[str]) -> None:
         self.rows = [row for row in self.rows if row not in rows]
@@ -54,6 +56,7 @@ async def erase_all(
     """Stops half-way until it may go on."""
     assert actor == ACTOR
     source = cast("FakeFeatures", features).source
+    await source.may_be_read.wait()
     matching = [row for row in source.rows if chosen.text in row]
     if not dry_run:
         source.erase(matching[: len(matching) // 2])
@@ -62,7 +65,8 @@ async def erase_all(
     return len(matching), 0 if dry_run else len(matching)
 
 
-async def read_name(_features: Features, values: Mapping[str, str]) -> Mapping[str, str]:
+async def read_name(features: Features, values: Mapping[str, str]) -> Mapping[str, str]:
+    await cast("FakeFeatures", features).source.may_be_read.wait()
     if not values["text"]:
         raise Invalid("A name is needed")
     return values
@@ -293,6 +297,39 @@ class TestActions:
             assert source.rows == ["b"]
             await operator.until(lambda: "░" not in operator.status)
 
+    async def test_take_no_key_for_an_answer_that_came_before_the_question(self) -> None:
+        async with sit("a", "b") as (operator, source):
+            source.may_be_read.clear()
+            await operator.press("asterisk", "E")
+            await operator.until(lambda: "counting" in drawn(operator.app.screen))
+            await operator.press("slash", "d", "a", "y")
+            assert "(y)" not in drawn(operator.app.screen)
+            assert not view_of(operator).has_class("-filtering")
+            source.may_be_read.set()
+            source.may_go_on.set()
+            assert (await operator.question()).startswith("Erase all 2 names")
+            assert source.rows == ["a", "b"]
+            assert await operator.confirm() == "2 names: each is gone"
+            assert source.rows == []
+
+    async def test_can_be_given_up_while_they_are_counted(self) -> None:
+        async with sit("a") as (operator, source):
+            source.may_be_read.clear()
+            await operator.press("asterisk", "E")
+            await operator.until(lambda: isinstance(operator.app.screen, Confirm))
+            await operator.press("ctrl+p")
+            assert isinstance(operator.app.screen, Confirm)
+            await operator.press("escape")
+            await operator.until(lambda: len(operator.app.screen_stack) == 1)
+            assert source.rows == ["a"]
+
+    async def test_that_apply_to_none_of_all_ask_nothing(self) -> None:
+        async with sit() as (operator, _):
+            await operator.press("asterisk", "E")
+            await operator.until(lambda: operator.notices)
+            assert operator.notices == ["Erase applies to none of all there are"]
+            await operator.until(lambda: len(operator.app.screen_stack) == 1)
+
     async def test_are_forbidden_while_reading_only(self) -> None:
         async with sit("a", readonly=True) as (operator, source):
             for number, key in enumerate(("S", "n"), 1):
@@ -317,6 +354,24 @@ class TestActions:
             )
             await operator.press("escape")
             await operator.until(lambda: len(operator.app.screen_stack) == 1)
+
+    async def test_that_need_a_form_are_for_what_was_filled_in_when_it_was_sent(self) -> None:
+        async with sit("a") as (operator, source):
+            await operator.press("n")
+            await operator.until(lambda: isinstance(operator.app.focused, Input))
+            source.may_be_read.clear()
+            form = operator.app.screen
+            text, size = form.query(Input)
+            await operator.press(*"me", "enter", *"big", "enter")
+            await operator.until(lambda: size.disabled)
+            await operator.press(*"daily", "enter", "escape")
+            assert [text.value, size.value] == ["me", "big"]
+            source.may_be_read.set()
+            assert await operator.question() == "Make me?"
+            await operator.press("n")
+            await operator.until(partial(operator.has_focus, size))
+            assert operator.app.screen is form
+            assert [text.value, size.value] == ["me", "big"]
 
     async def test_that_need_a_form_show_what_is_wrong_in_it_and_keep_what_was_typed(self) -> None:
         async with sit("a") as (operator, _):
