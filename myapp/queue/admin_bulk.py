@@ -52,30 +52,43 @@ class BulkActions:
             seconds, microseconds = await self._redis.time()
         return int(seconds) * 1000 + int(microseconds) // 1000
 
-    async def select(self, chosen: JobFilter) -> Selection:
-        """Which jobs match; what `q` stands for is decided here."""
+    async def select(self, action: JobAction, chosen: JobFilter) -> Selection:
+        """Which jobs match; what `q` stands for is decided here.
+
+        Where that is keys, those of jobs that the action does not apply to now are left out.
+        """
         rest = replace(chosen, q=None)
         async with within_patience(PATIENCE):
             if not chosen.q:
                 return Selection(rest)
             if job := await self._board.find_by_key(chosen):
-                return Selection(rest, [job.key])
-            if by_task := await self._board.find_by_task(chosen):
+                keys = [job.key]
+            elif by_task := await self._board.find_by_task(chosen):
                 return Selection(by_task)
-            return Selection(rest, await self._board.find_by_text(chosen, limit=MOST_FOUND))
+            else:
+                keys = await self._board.find_by_text(chosen, limit=MOST_FOUND)
+            statuses = await self._statuses(keys)
+        among = action.applies_to & chosen.statuses
+        fitting = [key for key, status in zip(keys, statuses, strict=True) if status in among]
+        return Selection(rest, fitting)
 
     async def count(self, action: JobAction, selection: Selection, *, until: int) -> int:
         """How many of these the action applies to; `until` is as by `now`."""
-        pipeline = self._redis.pipeline(transaction=False)
         among = action.applies_to & selection.chosen.statuses
         async with within_patience(PATIENCE):
             if selection.keys is not None:
-                for key in selection.keys:
-                    pipeline.hget(Key.JOB % key, "status")
-                return sum(status in among for status in await pipeline.execute())
+                return sum(status in among for status in await self._statuses(selection.keys))
+            pipeline = self._redis.pipeline(transaction=False)
             for index, _ in self._indexes(selection.chosen, among):
                 pipeline.zcount(index, "-inf", until)
             return sum(await pipeline.execute())
+
+    async def _statuses(self, keys: Sequence[str]) -> Sequence[str | None]:
+        """What each job's status is, None where there is no such job any more."""
+        pipeline = self._redis.pipeline(transaction=False)
+        for key in keys:
+            pipeline.hget(Key.JOB % key, "status")
+        return await pipeline.execute()
 
     async def run(
         self, action: JobAction, selection: Selection, *, until: int, seconds: float

@@ -2,21 +2,26 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, TypeVar
 
 from myapp.audit import Actor
 from myapp.registry import Features
 
 Row = TypeVar("Row")
+Settled = TypeVar("Settled")
 
 
-class Bulk(Protocol):
-    """One action on all that match."""
+@dataclass(frozen=True, kw_only=True)
+class Bulk(Generic[Settled]):
+    """One action on all that match.
 
-    def __call__(
-        self, features: Features, chosen: Any, actor: Actor, *, dry_run: bool
-    ) -> Awaitable[tuple[int, int]]:
-        """How many match and how many are done; a dry run only counts."""
+    `settle` decides what those are, once and for all: whatever comes to match later is not among
+    them. `count` says to how many of these it applies now; `call` does it to them.
+    """
+
+    settle: Callable[[Features, Any], Awaitable[Settled]]
+    count: Callable[[Features, Settled], Awaitable[int]]
+    call: Callable[[Features, Settled, Actor], Awaitable[int]]
 
 
 def always(_row: object) -> bool:
@@ -41,7 +46,7 @@ class Action(Generic[Row]):
     done: str
     call: Callable[[Features, Row, Actor], Awaitable[object]]
     applies: Callable[[Row], bool] = always
-    bulk: Bulk | None = None
+    bulk: Bulk[Any] | None = None
     in_footer: bool = True
 
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
@@ -21,6 +22,14 @@ READ_ONLY = "Nothing can be changed: the dashboard runs with --readonly"
 
 T = TypeVar("T")
 Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a question is about: what a bulk has settled, and how many those were."""
+
+    settled: Any
+    matched: int
 
 
 class Performer:
@@ -60,15 +69,15 @@ class Performer:
         if action.bulk is None:
             self._say(f"{action.verb} is for single {self._noun[1]} only", "warning")
             return False
-        matched = await self._count_and_ask(action, action.bulk, chosen, words)
-        if matched:
-            await self._do_all(action.bulk, action.done, chosen, matched)
-        return bool(matched)
+        asked = await self._settle_and_ask(action, action.bulk, chosen, words)
+        if asked:
+            await self._do_all(action.bulk, action.done, asked)
+        return bool(asked)
 
-    async def _count_and_ask(
-        self, action: Action[Any], bulk: Bulk, chosen: Any, words: str
-    ) -> int | None:
-        """How many it is to be done to; None where the answer was no, or there is nothing to ask.
+    async def _settle_and_ask(
+        self, action: Action[Any], bulk: Bulk[Any], chosen: Any, words: str
+    ) -> Asked | None:
+        """What a yes was said to; None where it was a no, or there is nothing to ask.
 
         The dialog comes before the count, which may take seconds: what is typed meanwhile is for
         it, and is not an answer. Esc does not wait for the count.
@@ -76,30 +85,29 @@ class Performer:
         dialog = Confirm(verb=action.verb)
         answer: asyncio.Future[bool | None] = asyncio.get_running_loop().create_future()
         await self._app.push_screen(dialog, answer.set_result)
-        counting = asyncio.create_task(self._count(bulk, chosen))
+        counting = asyncio.create_task(self._settle(bulk, chosen))
         try:
             await asyncio.wait((answer, counting), return_when=asyncio.FIRST_COMPLETED)
         finally:
             await end(counting)
         if answer.done():
             return None
-        matched = await self._try(counting)
-        if not matched:
+        asked = await self._try(counting)
+        if not asked or not asked.matched:
             dialog.dismiss(result=False)
-            if matched is not None:
+            if asked:
                 self._say(f"{action.verb} applies to none of {words}", "warning")
             return None
         dialog.ask(
-            f"{action.verb} all {count(matched, *self._noun)} that it applies to, of {words}?\n\n"
-            f"Each {action.effect}.",
-            verb=f"{action.verb} {matched:,}",
+            f"{action.verb} all {count(asked.matched, *self._noun)} that it applies to, of"
+            f" {words}?\n\nEach {action.effect}.",
+            verb=f"{action.verb} {asked.matched:,}",
         )
-        return matched if await answer else None
+        return asked if await answer else None
 
-    async def _count(self, bulk: Bulk, chosen: Any) -> int:
-        desk = self._desk
-        matched, _ = await bulk(desk.features, chosen, desk.actor, dry_run=True)
-        return matched
+    async def _settle(self, bulk: Bulk[Any], chosen: Any) -> Asked:
+        settled = await bulk.settle(self._desk.features, chosen)
+        return Asked(settled, await bulk.count(self._desk.features, settled))
 
     async def by_form(self, action: FormAction[Any]) -> None:
         """Asks for what it needs, asks again whether to do it, and tells what came of it."""
@@ -151,28 +159,27 @@ class Performer:
         elif len(rows) > 1:
             self._say(f"{done} of {len(rows)} {self._noun[1]}: each {action.done}")
 
-    async def _do_all(self, bulk: Bulk, done_words: str, chosen: Any, matched: int) -> None:
-        desk = self._desk
+    async def _do_all(self, bulk: Bulk[Any], done_words: str, asked: Asked) -> None:
+        desk, matched = self._desk, asked.matched
         self._progress(0, matched)
-        counting = asyncio.create_task(self._count_down(bulk, chosen, matched))
+        counting = asyncio.create_task(self._count_down(bulk, asked))
         try:
-            ended = await self._try(bulk(desk.features, chosen, desk.actor, dry_run=False))
+            done = await self._try(bulk.call(desk.features, asked.settled, desk.actor))
         finally:
             await end(counting)
             self._progress(matched, matched)
-        if ended is None:
+        if done is None:
             return
-        total, done = ended
-        rest = f"; the other {total - done:,} follow as the task jobs:bulk" if done < total else ""
-        self._say(f"{count(done, *self._noun)}: each {done_words}{rest}")
+        rest = f"; the other {matched - done:,} follow as the task jobs:bulk"
+        self._say(f"{count(done, *self._noun)}: each {done_words}{rest if done < matched else ''}")
 
-    async def _count_down(self, bulk: Bulk, chosen: Any, matched: int) -> None:
+    async def _count_down(self, bulk: Bulk[Any], asked: Asked) -> None:
         """Shows how far it has come, by how many are left."""
         while True:
             await asyncio.sleep(COUNT_SECONDS)
             with suppress(AppError):
-                left = await self._count(bulk, chosen)
-                self._progress(max(matched - left, 0), matched)
+                left = await bulk.count(self._desk.features, asked.settled)
+                self._progress(max(asked.matched - left, 0), asked.matched)
 
     def _may_act(self) -> bool:
         if self._desk.readonly:

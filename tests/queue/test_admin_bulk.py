@@ -33,12 +33,12 @@ def bulk(redis: Redis, board: JobBoard) -> BulkActions:
 
 
 async def count(bulk: BulkActions, action: JobAction, **chosen: Any) -> int:
-    selection = await bulk.select(JobFilter(**chosen))
+    selection = await bulk.select(action, JobFilter(**chosen))
     return await bulk.count(action, selection, until=await bulk.now())
 
 
 async def run(bulk: BulkActions, action: JobAction, **chosen: Any) -> BulkProgress:
-    selection = await bulk.select(JobFilter(**chosen))
+    selection = await bulk.select(action, JobFilter(**chosen))
     return await bulk.run(action, selection, until=await bulk.now(), seconds=10)
 
 
@@ -104,11 +104,24 @@ async def test_it_leaves_alone_what_changed_later(
 ) -> None:
     await queue.enqueue(WRITE, Text())
     until = await bulk.now() - 1
-    selection = await bulk.select(JobFilter())
+    selection = await bulk.select(JobAction.DELETE, JobFilter())
     assert await bulk.count(JobAction.DELETE, selection, until=until) in (0, 1)
     late = await queue.enqueue(WRITE, Text())
     await bulk.run(JobAction.DELETE, selection, until=until, seconds=10)
     assert (await board.get(late)).key == late
+
+
+async def test_it_leaves_alone_what_it_did_not_apply_to_when_it_was_settled(
+    bulk: BulkActions, board: JobBoard, queue: JobQueue
+) -> None:
+    for key in ("old", "late"):
+        await queue.enqueue(WRITE, Text(text="moon"), key=key)
+    await queue.cancel("old")
+    selection = await bulk.select(JobAction.RETRY, JobFilter(q="moon"))
+    await queue.cancel("late")
+    progress = await bulk.run(JobAction.RETRY, selection, until=await bulk.now(), seconds=10)
+    assert progress == BulkProgress(1, True)
+    assert (await board.get("late")).status is JobStatus.CANCELLED
 
 
 async def test_it_counts_only_what_the_action_applies_to(
@@ -124,7 +137,7 @@ async def test_it_counts_only_what_the_action_applies_to(
 async def test_it_stops_when_its_time_is_over(bulk: BulkActions, queue: JobQueue) -> None:
     for _ in range(CHUNK + 1):
         await queue.enqueue(WRITE, Text())
-    selection = await bulk.select(JobFilter())
+    selection = await bulk.select(JobAction.DELETE, JobFilter())
     until = await bulk.now()
     progress = await bulk.run(JobAction.DELETE, selection, until=until, seconds=0)
     assert progress == BulkProgress(CHUNK, False)

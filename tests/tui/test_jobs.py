@@ -5,10 +5,12 @@ from functools import partial
 from typing import Any, cast
 from uuid import uuid4
 
+import pytest
 from textual.widgets import Tab, Tabs
 
 from myapp.cleanup import CLEANUP_EXPIRED
 from myapp.database.user import User
+from myapp.errors import NotFound
 from myapp.modules.job import JobModule
 from myapp.modules.notification.tasks import NOTIFICATION_SEND, SendPayload
 from myapp.queue.admin import JobFilter
@@ -183,6 +185,23 @@ class TestActions:
         left = await features.get(JobModule).jobs.find(JobFilter(), page=1, per_page=10)
         assert [job.key for job in left.jobs] == ["other"]
         assert await audited() == [("tui", "ada", "job.bulk_deleted", "*")]
+
+    async def test_on_all_that_match_are_for_those_that_were_counted(
+        self, sit: Sit, resources: Resources
+    ) -> None:
+        await queue_job(resources, "early")
+        await resources.jobs.cancel("early")
+        async with sit() as operator:
+            await operator.filter("status:cancelled")
+            await operator.press("asterisk", "D")
+            assert (await operator.question()).startswith("Delete all 1 job ")
+            await asyncio.sleep(0.01)  # times are kept in milliseconds
+            await queue_job(resources, "late")
+            await resources.jobs.cancel("late")
+            assert await operator.confirm() == "1 job: each is deleted"
+        assert await status_of(resources, "late") is JobStatus.CANCELLED
+        with pytest.raises(NotFound):
+            await status_of(resources, "early")
 
     async def test_are_forbidden_while_reading_only(self, sit: Sit, resources: Resources) -> None:
         await queue_job(resources, "one")

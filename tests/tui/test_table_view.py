@@ -16,7 +16,7 @@ from myapp.audit import Actor
 from myapp.errors import Conflict, FieldError, Invalid, NotFound
 from myapp.queue.tasks import build_registry
 from myapp.registry import Features
-from myapp.tui.actions import Action, Field, FormAction, Link, Secret
+from myapp.tui.actions import Action, Bulk, Field, FormAction, Link, Secret
 from myapp.tui.columns import Column
 from myapp.tui.desk import Desk
 from myapp.tui.dialogs import Confirm, Form, ShowSecret
@@ -50,19 +50,25 @@ async def stamp(features: Features, row: str, actor: Actor) -> None:
     cast("FakeFeatures", features).source.stamped.append(row)
 
 
-async def erase_all(
-    features: Features, chosen: Filter, actor: Actor, *, dry_run: bool
-) -> tuple[int, int]:
+async def settle(features: Features, chosen: Filter) -> Sequence[str]:
+    source = cast("FakeFeatures", features).source
+    await source.may_be_read.wait()
+    return [row for row in source.rows if chosen.text in row]
+
+
+async def count_left(features: Features, rows: Sequence[str]) -> int:
+    source = cast("FakeFeatures", features).source
+    return sum(row in source.rows for row in rows)
+
+
+async def erase_all(features: Features, rows: Sequence[str], actor: Actor) -> int:
     """Stops half-way until it may go on."""
     assert actor == ACTOR
     source = cast("FakeFeatures", features).source
-    await source.may_be_read.wait()
-    matching = [row for row in source.rows if chosen.text in row]
-    if not dry_run:
-        source.erase(matching[: len(matching) // 2])
-        await source.may_go_on.wait()
-        source.erase(matching[len(matching) // 2 :])
-    return len(matching), 0 if dry_run else len(matching)
+    source.erase(rows[: len(rows) // 2])
+    await source.may_go_on.wait()
+    source.erase(rows[len(rows) // 2 :])
+    return len(rows)
 
 
 async def read_name(features: Features, values: Mapping[str, str]) -> Mapping[str, str]:
@@ -113,7 +119,7 @@ class NamesView(TableView[str]):
             effect="will be gone",
             done="is gone",
             call=stamp,
-            bulk=erase_all,
+            bulk=Bulk(settle=settle, count=count_left, call=erase_all),
         ),
     )
     FORMS = (

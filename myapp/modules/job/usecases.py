@@ -6,6 +6,7 @@ or a rival prevented, but nothing is ever changed without one.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from redis.asyncio import Redis
@@ -31,6 +32,16 @@ AFTER: Mapping[JobAction, dict[str, str] | None] = {
     JobAction.CANCEL: {"status": JobStatus.CANCELLED},
     JobAction.DELETE: None,
 }
+
+
+@dataclass(frozen=True, slots=True)
+class SettledBulk:
+    """One action on all jobs that matched a filter until a moment (milliseconds, by Redis)."""
+
+    action: JobAction
+    chosen: JobFilter
+    selection: Selection
+    until: int
 
 
 class JobUsecase:
@@ -94,18 +105,30 @@ class JobUsecase:
 
         What takes too long for a request goes on as a task.
         """
+        settled = await self.settle(action, chosen)
+        matched = await self.count(settled)
+        return matched, 0 if dry_run or not matched else await self.run(settled, actor)
+
+    async def settle(self, action: JobAction, chosen: JobFilter) -> SettledBulk:
+        """Which jobs it would be done to, for `count` and `run`."""
         until = await self._bulk.now()
-        selection = await self._bulk.select(chosen)
-        matched = await self._bulk.count(action, selection, until=until)
-        if dry_run or not matched:
-            return matched, 0
-        await self._record_bulk(action, chosen, actor, matched)
+        selection = await self._bulk.select(action, chosen)
+        return SettledBulk(action, chosen, selection, until)
+
+    async def count(self, settled: SettledBulk) -> int:
+        """To how many of these it can be done now."""
+        return await self._bulk.count(settled.action, settled.selection, until=settled.until)
+
+    async def run(self, settled: SettledBulk, actor: Actor) -> int:
+        """Does it to these and no others, as `bulk` does; returns how many are done."""
+        action, selection, until = settled.action, settled.selection, settled.until
+        await self._record_bulk(action, settled.chosen, actor, await self.count(settled))
         progress = await self._bulk.run(
             action, selection, until=until, seconds=self._request_seconds
         )
         if not progress.finished:
             await self._go_on(action, selection, until=until)
-        return matched, progress.done
+        return progress.done
 
     async def _act(self, action: JobAction, key: str, actor: Actor) -> None:
         job = await self._board.get(key)

@@ -1,6 +1,6 @@
 """Queues and jobs: what waits, runs, failed, and what to do about it."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from rich.console import Group, RenderableType
@@ -10,9 +10,9 @@ from textual.binding import Binding, BindingType
 from textual.widget import Widget
 from textual.widgets import Tab, Tabs
 
-from myapp.audit import Actor
 from myapp.errors import Invalid
 from myapp.modules.job import JobModule
+from myapp.modules.job.usecases import JobUsecase, SettledBulk
 from myapp.queue.admin import JobAction, JobFilter
 from myapp.queue.admin_queues import QueueState
 from myapp.queue.records import JobError, JobRecord, JobStatus
@@ -36,13 +36,16 @@ STYLES = {
 }
 
 
-def bulk_of(action: JobAction) -> Bulk:
-    def run(
-        features: Features, chosen: JobFilter, actor: Actor, *, dry_run: bool
-    ) -> Awaitable[tuple[int, int]]:
-        return features.get(JobModule).jobs.bulk(action, chosen, actor, dry_run=dry_run)
+def bulk_of(action: JobAction) -> Bulk[SettledBulk]:
+    return Bulk(
+        settle=lambda features, chosen: jobs_of(features).settle(action, chosen),
+        count=lambda features, settled: jobs_of(features).count(settled),
+        call=lambda features, settled, actor: jobs_of(features).run(settled, actor),
+    )
 
-    return run
+
+def jobs_of(features: Features) -> JobUsecase:
+    return features.get(JobModule).jobs
 
 
 def fits(action: JobAction) -> Callable[[JobRecord], bool]:
