@@ -6,7 +6,7 @@ again is not retried for ever.
 
 import math
 import time
-from collections.abc import AsyncIterator, Container, Iterable, Sequence
+from collections.abc import AsyncIterator, Container, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from redis.asyncio import Redis
@@ -95,44 +95,55 @@ class BulkActions:
     ) -> BulkProgress:
         """Does it to all of them; where they are not listed by their keys, for so many seconds."""
         deadline = time.monotonic() + (seconds if selection.keys is None else math.inf)
-        done = 0
-        async for changed in self._run_by_chunks(action, selection, until=until):
-            done += changed
-            if time.monotonic() > deadline:
+        done = chunks = 0
+        async for keys, among in self._chunks(action, selection, until=until):
+            if chunks and time.monotonic() > deadline:
                 return BulkProgress(done, finished=False)
+            done += await self._act(action, keys, among)
+            chunks += 1
         return BulkProgress(done, finished=True)
 
-    async def _run_by_chunks(
+    async def _chunks(
         self, action: JobAction, selection: Selection, *, until: int
-    ) -> AsyncIterator[int]:
+    ) -> AsyncIterator[tuple[Sequence[str], frozenset[JobStatus]]]:
+        """Keys, and the statuses that these jobs have to have still."""
         among = action.applies_to & selection.chosen.statuses
         if selection.keys is not None:
-            for start in range(0, len(selection.keys), CHUNK):
-                yield await self._act(action, selection.keys[start : start + CHUNK], among)
+            for keys in in_chunks(selection.keys):
+                yield keys, among
             return
         for index, status in self._indexes(selection.chosen, among):
             async for keys in self._walk(index, status, until=until):
-                yield await self._act(action, keys, {status})
+                yield keys, frozenset({status})
 
     async def _walk(
         self, index: str, status: JobStatus, *, until: int
     ) -> AsyncIterator[Sequence[str]]:
-        """Chunk by chunk. What is changed leaves its index, but a running job is only marked."""
-        offset = 0
-        while True:
-            async with within_patience(PATIENCE):
-                keys = await self._redis.zrangebyscore(
-                    index, "-inf", until, start=offset, num=CHUNK
-                )
-            if not keys:
-                return
-            yield keys
-            offset += len(keys) if status is JobStatus.ACTIVE else 0
+        """Chunk by chunk. What is changed leaves its index, and the next ones are at its head.
 
-    async def _act(self, action: JobAction, keys: Sequence[str], among: Iterable[JobStatus]) -> int:
-        statuses = frozenset(among)
-        before = await self._board.change(action, keys, among=statuses)
-        return sum(status in statuses for status in before)
+        A running job is only marked, and leaves when it ends. So those are read once: they are no
+        more than the workers hold.
+        """
+        if status is JobStatus.ACTIVE:
+            for keys in in_chunks(await self._read(index, until=until, most=-1)):
+                yield keys
+            return
+        while keys := await self._read(index, until=until, most=CHUNK):
+            yield keys
+
+    async def _read(self, index: str, *, until: int, most: int) -> Sequence[str]:
+        """Those that came first into their status; `most` of -1 is all of them."""
+        async with within_patience(PATIENCE):
+            keys: list[str] = await self._redis.zrangebyscore(
+                index, "-inf", until, start=0, num=most
+            )
+        return keys
+
+    async def _act(
+        self, action: JobAction, keys: Sequence[str], among: frozenset[JobStatus]
+    ) -> int:
+        before = await self._board.change(action, keys, among=among)
+        return sum(status in among for status in before)
 
     def _indexes(
         self, chosen: JobFilter, among: Container[JobStatus]
@@ -143,6 +154,11 @@ class BulkActions:
             for status in JobStatus
             if status in among
         ]
+
+
+def in_chunks(keys: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(keys), CHUNK):
+        yield keys[start : start + CHUNK]
 
 
 def index_of(queue: str, status: JobStatus, task: str | None) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from myapp.audit import Actor
+from myapp.queue.admin_bulk import BulkProgress
 from myapp.registry import Features
 
 Row = TypeVar("Row")
@@ -16,12 +17,13 @@ class Bulk(Generic[Settled]):
     """One action on all that match.
 
     `settle` decides what those are, once and for all: whatever comes to match later is not among
-    them. `count` says to how many of these it applies now; `call` does it to them.
+    them. `count` says to how many of these it applies now. `call` does it to them; where it does
+    not finish, the rest is left to the task jobs:bulk.
     """
 
     settle: Callable[[Features, Any], Awaitable[Settled]]
     count: Callable[[Features, Settled], Awaitable[int]]
-    call: Callable[[Features, Settled, Actor], Awaitable[int]]
+    call: Callable[[Features, Settled, Actor], Awaitable[BulkProgress]]
 
 
 def always(_row: object) -> bool:

@@ -164,14 +164,19 @@ class Performer:
         self._progress(0, matched)
         counting = asyncio.create_task(self._count_down(bulk, asked))
         try:
-            done = await self._try(bulk.call(desk.features, asked.settled, desk.actor))
+            progress = await self._try(bulk.call(desk.features, asked.settled, desk.actor))
         finally:
             await end(counting)
             self._progress(matched, matched)
-        if done is None:
+        if progress is None:
             return
-        rest = f"; the other {matched - done:,} follow as the task jobs:bulk"
-        self._say(f"{count(done, *self._noun)}: each {done_words}{rest if done < matched else ''}")
+        left = matched - progress.done
+        rest = ""
+        if not progress.finished:
+            rest = f"; up to {left:,} more follow as the task jobs:bulk"
+        elif left > 0:
+            rest = f"; the other {left:,} had changed meanwhile"
+        self._say(f"{count(progress.done, *self._noun)}: each {done_words}{rest}")
 
     async def _count_down(self, bulk: Bulk[Any], asked: Asked) -> None:
         """Shows how far it has come, by how many are left."""

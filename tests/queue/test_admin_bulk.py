@@ -1,15 +1,19 @@
 """One action on all jobs that match."""
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pytest
 from redis.asyncio import Redis
+from saq.job import Status
 
 from myapp.queue.admin import JobAction, JobBoard, JobFilter
 from myapp.queue.admin_bulk import CHUNK, BulkActions, BulkProgress
 from myapp.queue.client import JobQueue
 from myapp.queue.keys import Key
 from myapp.queue.records import JobStatus
+from myapp.queue.scripts import Scripts
+from myapp.queue.store import JobStore, StoredJob
 from myapp.queue.tasks import Payload, Task
 
 
@@ -20,6 +24,7 @@ class Text(Payload):
 WRITE = Task("note:write", Text)
 READ = Task("note:read", Text, queue="low")
 MANY = 2 * CHUNK + 1
+FEW = 7
 
 
 @pytest.fixture
@@ -70,6 +75,49 @@ async def test_it_marks_each_running_job_once(
             await redis.zrem(Key.BY_STATUS % ("default", "queued"), key)
             await redis.zadd(Key.BY_STATUS % ("default", "active"), {key: 1})
     assert (await run(bulk, JobAction.CANCEL)).done == CHUNK + 1
+
+
+class Meanwhile(JobBoard):
+    """Before its second chunk the first few jobs of the first one come to their end."""
+
+    store: JobStore
+    held: Sequence[StoredJob]
+
+    async def change(
+        self, action: JobAction, keys: Sequence[str], *, among: Iterable[JobStatus]
+    ) -> list[JobStatus | None]:
+        before = await super().change(action, keys, among=among)
+        ending = [job for job in self.held if job.key in keys[:FEW]]
+        for job in ending if len(keys) == CHUNK else ():
+            await self.store.finish(job, Status.COMPLETE)
+        return before
+
+
+async def test_it_skips_no_running_job_where_others_end_meanwhile(
+    queue: JobQueue, redis: Redis
+) -> None:
+    for _ in range(CHUNK + FEW):
+        await queue.enqueue(WRITE, Text())
+    await Scripts(redis).call("join", "w", "default", "{}")
+    board = Meanwhile(redis, ["default"])
+    board.store = JobStore(redis, "default")
+    _, board.held = await board.store.claim("w", known=0, limit=CHUNK + FEW)
+    assert len(board.held) == CHUNK + FEW
+    assert await run(BulkActions(redis, board), JobAction.CANCEL) == BulkProgress(CHUNK + FEW, True)
+    statuses = [(await queue.get(job.key)).status for job in board.held]
+    assert statuses.count(JobStatus.ACTIVE) == CHUNK
+    marks = [await redis.hget(Key.JOB % job.key, "cancel") for job in board.held]  # type: ignore[misc]  # sync or async
+    assert [status is JobStatus.ACTIVE for status in statuses] == [mark == "1" for mark in marks]
+
+
+async def test_it_is_finished_where_its_time_is_over_with_the_last_jobs(
+    bulk: BulkActions, queue: JobQueue
+) -> None:
+    await queue.enqueue(WRITE, Text())
+    selection = await bulk.select(JobAction.DELETE, JobFilter())
+    until = await bulk.now()
+    progress = await bulk.run(JobAction.DELETE, selection, until=until, seconds=0)
+    assert progress == BulkProgress(1, True)
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,8 @@ from myapp.modules.job import JobModule
 from myapp.modules.notification.tasks import NOTIFICATION_SEND, SendPayload
 from myapp.queue.admin import JobFilter
 from myapp.queue.records import JobStatus
+from myapp.queue.scripts import Scripts
+from myapp.queue.store import JobStore
 from myapp.queue.tasks import Nothing
 from myapp.registry import Features
 from myapp.resources import Resources
@@ -202,6 +204,25 @@ class TestActions:
         assert await status_of(resources, "late") is JobStatus.CANCELLED
         with pytest.raises(NotFound):
             await status_of(resources, "early")
+
+    async def test_on_all_that_match_say_which_had_changed_meanwhile(
+        self, sit: Sit, resources: Resources, features: Features
+    ) -> None:
+        for number in range(SEVERAL):
+            await queue_job(resources, f"job-{number}")
+        async with sit() as operator:
+            await operator.filter("status:queued")
+            await operator.press("asterisk", "x")
+            assert (await operator.question()).startswith(f"Cancel all {SEVERAL} jobs")
+            await Scripts(resources.queue_redis).call("join", "w", "low", "{}")
+            store = JobStore(resources.queue_redis, "low")
+            assert len((await store.claim("w", known=0, limit=1))[1]) == 1
+            said = f"{SEVERAL - 1} jobs: each is cancelled; the other 1 had changed meanwhile"
+            assert await operator.confirm() == said
+        tasks = await features.get(JobModule).jobs.find(
+            JobFilter(task="jobs:bulk"), page=1, per_page=1
+        )
+        assert tasks.total == 0
 
     async def test_are_forbidden_while_reading_only(self, sit: Sit, resources: Resources) -> None:
         await queue_job(resources, "one")

@@ -14,6 +14,7 @@ from textual.widgets import Input
 
 from myapp.audit import Actor
 from myapp.errors import Conflict, FieldError, Invalid, NotFound
+from myapp.queue.admin_bulk import BulkProgress
 from myapp.queue.tasks import build_registry
 from myapp.registry import Features
 from myapp.tui.actions import Action, Bulk, Field, FormAction, Link, Secret
@@ -61,14 +62,16 @@ async def count_left(features: Features, rows: Sequence[str]) -> int:
     return sum(row in source.rows for row in rows)
 
 
-async def erase_all(features: Features, rows: Sequence[str], actor: Actor) -> int:
-    """Stops half-way until it may go on."""
+async def erase_all(features: Features, rows: Sequence[str], actor: Actor) -> BulkProgress:
+    """Stops half-way until it may go on, and for good before a row that is called late."""
     assert actor == ACTOR
     source = cast("FakeFeatures", features).source
     source.erase(rows[: len(rows) // 2])
     await source.may_go_on.wait()
-    source.erase(rows[len(rows) // 2 :])
-    return len(rows)
+    finished = "late" not in rows
+    left = sum(row in source.rows and row != "late" for row in rows)
+    source.erase([row for row in rows if row != "late"])
+    return BulkProgress(len(rows) // 2 + left, finished)
 
 
 async def read_name(features: Features, values: Mapping[str, str]) -> Mapping[str, str]:
@@ -302,6 +305,14 @@ class TestActions:
             await operator.until(lambda: operator.notices == ["4 names: each is gone"])
             assert source.rows == ["b"]
             await operator.until(lambda: "░" not in operator.status)
+
+    async def test_on_all_that_match_tell_what_follows_of_it(self) -> None:
+        async with sit("a", "b", "c", "late") as (operator, source):
+            await operator.press("asterisk", "E")
+            await operator.question()
+            source.may_go_on.set()
+            said = "3 names: each is gone; up to 1 more follow as the task jobs:bulk"
+            assert await operator.confirm() == said
 
     async def test_take_no_key_for_an_answer_that_came_before_the_question(self) -> None:
         async with sit("a", "b") as (operator, source):

@@ -92,8 +92,9 @@ class JobController:
 
         `matched` are those that match the filter and that the action applies to: retry to failed
         and cancelled ones, cancel to those that have not ended, delete to all but active ones.
-        Where `done` is less than that, the rest is under way as the task `jobs:bulk`. A job that
-        changes its status meanwhile is left alone.
+        A job that changes its status meanwhile is left alone, so that `done` may be less than that.
+        So it is when this takes more than some seconds: the rest is then under way as the task
+        `jobs:bulk`.
         """
         matched, done = await self._jobs.bulk(
             body.action, body.filter.chosen, actor(), dry_run=body.dry_run

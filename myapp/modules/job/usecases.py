@@ -17,7 +17,7 @@ from myapp.database.connection import transaction
 from myapp.errors import Conflict, NotFound
 from myapp.modules.job.tasks import BULK_JOBS, BulkRest
 from myapp.queue.admin import FoundJobs, JobAction, JobBoard, JobFilter
-from myapp.queue.admin_bulk import BulkActions, Selection
+from myapp.queue.admin_bulk import BulkActions, BulkProgress, Selection
 from myapp.queue.admin_queues import QueueBoard, QueueState, WorkerState, run_cron
 from myapp.queue.client import JobQueue
 from myapp.queue.crons import CronBoard, CronState
@@ -103,11 +103,14 @@ class JobUsecase:
     ) -> tuple[int, int]:
         """Does it to all that match; returns how many match and how many are done.
 
-        What takes too long for a request goes on as a task.
+        What takes too long for a request goes on as a task. Jobs that change their status meanwhile
+        are left alone.
         """
         settled = await self.settle(action, chosen)
         matched = await self.count(settled)
-        return matched, 0 if dry_run or not matched else await self.run(settled, actor)
+        if dry_run or not matched:
+            return matched, 0
+        return matched, (await self.run(settled, actor)).done
 
     async def settle(self, action: JobAction, chosen: JobFilter) -> SettledBulk:
         """Which jobs it would be done to, for `count` and `run`."""
@@ -119,8 +122,12 @@ class JobUsecase:
         """To how many of these it can be done now."""
         return await self._bulk.count(settled.action, settled.selection, until=settled.until)
 
-    async def run(self, settled: SettledBulk, actor: Actor) -> int:
-        """Does it to these and no others, as `bulk` does; returns how many are done."""
+    async def run(self, settled: SettledBulk, actor: Actor) -> BulkProgress:
+        """Does it to these and no others, as `bulk` does.
+
+        What is not finished goes on as the task `jobs:bulk`. What is, and is less than was counted,
+        left jobs alone that had changed their status meanwhile.
+        """
         action, selection, until = settled.action, settled.selection, settled.until
         await self._record_bulk(action, settled.chosen, actor, await self.count(settled))
         progress = await self._bulk.run(
@@ -128,7 +135,7 @@ class JobUsecase:
         )
         if not progress.finished:
             await self._go_on(action, selection, until=until)
-        return progress.done
+        return progress
 
     async def _act(self, action: JobAction, key: str, actor: Actor) -> None:
         job = await self._board.get(key)
