@@ -5,16 +5,18 @@ is written first, when it is known that the change can be made: it may stand for
 or a rival prevented, but nothing is ever changed without one.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import structlog
 from redis.asyncio import Redis
 from uuid_utils import uuid7
 
 from myapp.audit import Actor, Audit
 from myapp.database.connection import transaction
-from myapp.errors import Conflict, NotFound
+from myapp.errors import AppError, Conflict, NotFound
 from myapp.modules.job.tasks import BULK_JOBS, BulkRest
 from myapp.queue.admin import FoundJobs, JobAction, JobBoard, JobFilter
 from myapp.queue.admin_bulk import BulkActions, BulkProgress, Selection
@@ -23,6 +25,9 @@ from myapp.queue.client import JobQueue
 from myapp.queue.crons import CronBoard, CronState
 from myapp.queue.records import JobRecord, JobStatus
 from myapp.queue.tasks import Cron, PayloadT, Task
+from myapp.until import finish
+
+log = structlog.get_logger()
 
 REQUEST_SECONDS = 3.0  # of a bulk action; some 60,000 jobs. Clients give up at 5 or 10
 
@@ -125,17 +130,31 @@ class JobUsecase:
     async def run(self, settled: SettledBulk, actor: Actor) -> BulkProgress:
         """Does it to these and no others, as `bulk` does.
 
-        What is not finished goes on as the task `jobs:bulk`. What is, and is less than was counted,
-        left jobs alone that had changed their status meanwhile.
+        What is not finished goes on as the task `jobs:bulk`, also when this is cancelled. What is
+        finished, and less than was counted, left alone what had changed its status meanwhile.
         """
-        action, selection, until = settled.action, settled.selection, settled.until
-        await self._record_bulk(action, settled.chosen, actor, await self.count(settled))
-        progress = await self._bulk.run(
-            action, selection, until=until, seconds=self._request_seconds
+        await self._record_bulk(settled, actor, await self.count(settled))
+        running = self._bulk.run(
+            settled.action, settled.selection, until=settled.until, seconds=self._request_seconds
         )
-        if not progress.finished:
-            await self._go_on(action, selection, until=until)
+        if settled.selection.keys is not None:
+            # Which these are no task is told; they are few, and soon done.
+            return await finish(asyncio.create_task(running))
+        try:
+            progress = await running
+            if not progress.finished:
+                await self._go_on(settled)
+        except asyncio.CancelledError:
+            await finish(asyncio.create_task(self._leave(settled)))
+            raise
         return progress
+
+    async def _leave(self, settled: SettledBulk) -> None:
+        """Nobody waits for it any more, but it is on record as done."""
+        try:
+            await self._go_on(settled)
+        except AppError as error:
+            log.error("bulk action cut short", action=settled.action, error=error.text)  # noqa: TRY400  # its traceback says no more
 
     async def _act(self, action: JobAction, key: str, actor: Actor) -> None:
         job = await self._board.get(key)
@@ -154,9 +173,8 @@ class JobUsecase:
             raise NotFound(f"There is no job {key!r}")
         check_applies(action, status)
 
-    async def _record_bulk(
-        self, action: JobAction, chosen: JobFilter, actor: Actor, matched: int
-    ) -> None:
+    async def _record_bulk(self, settled: SettledBulk, actor: Actor, matched: int) -> None:
+        chosen = settled.chosen
         wanted = {
             "queue": chosen.queue,
             "status": chosen.status,
@@ -166,7 +184,7 @@ class JobUsecase:
         async with transaction():
             await self._audit(
                 actor,
-                f"job.bulk_{PAST[action]}",
+                f"job.bulk_{PAST[settled.action]}",
                 target_type="job",
                 target_id="*",
                 after={
@@ -175,14 +193,14 @@ class JobUsecase:
                 },
             )
 
-    async def _go_on(self, action: JobAction, selection: Selection, *, until: int) -> None:
-        chosen = selection.chosen
+    async def _go_on(self, settled: SettledBulk) -> None:
+        chosen = settled.selection.chosen
         rest = BulkRest(
-            action=action,
+            action=settled.action,
             queues=(chosen.queue,) if chosen.queue else tuple(self._board.queues),
             status=chosen.status,
             task=chosen.task,
-            until=until,
+            until=settled.until,
         )
         await self._queue.enqueue(BULK_JOBS, rest)
 

@@ -2,11 +2,13 @@
 
 import asyncio
 import json
+from collections.abc import Iterable, Sequence
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 from httpx import AsyncClient
+from redis.asyncio import Redis
 
 from myapp.audit import SYSTEM, record_change
 from myapp.cleanup import CLEANUP_EXPIRED
@@ -16,6 +18,7 @@ from myapp.modules.job.usecases import JobUsecase
 from myapp.queue.admin import JobAction, JobBoard, JobFilter
 from myapp.queue.admin_bulk import CHUNK
 from myapp.queue.keys import Key
+from myapp.queue.records import JobStatus
 from myapp.queue.tasks import JobContext, Nothing
 from myapp.queue.worker import Worker
 from myapp.registry import Features
@@ -115,6 +118,23 @@ class TestJobs:
             assert answer.status_code == 404
 
 
+class Halting(JobBoard):
+    """Stands still after each chunk until it may go on."""
+
+    def __init__(self, redis: Redis, queues: Iterable[str]) -> None:
+        super().__init__(redis, queues)
+        self.halts = asyncio.Event()
+        self.may_go_on = asyncio.Event()
+
+    async def change(
+        self, action: JobAction, keys: Sequence[str], *, among: Iterable[JobStatus]
+    ) -> list[JobStatus | None]:
+        before = await super().change(action, keys, among=among)
+        self.halts.set()
+        await self.may_go_on.wait()
+        return before
+
+
 class TestBulk:
     async def test_counts_in_a_dry_run_and_changes_nothing(
         self, client: AsyncClient, root: Person, resources: Resources
@@ -168,6 +188,24 @@ class TestBulk:
         assert await finish_bulk(resources.queue_redis, context, rest) == {"done": 1}
         left = await usecase.find(JobFilter(), page=1, per_page=1)
         assert left.total == 1  # itself
+
+    async def test_of_jobs_by_their_keys_is_finished_also_when_nobody_waits_any_more(
+        self, resources: Resources
+    ) -> None:
+        redis = resources.queue_redis
+        board = Halting(redis, ["low"])
+        usecase = JobUsecase(redis, board, queue=resources.jobs, audit=record_change)
+        for _ in range(CHUNK + 1):
+            await resources.jobs.enqueue(CLEANUP_EXPIRED, Nothing(), request_id="abc")
+        chosen = JobFilter(q="abc")
+        doing = asyncio.create_task(usecase.bulk(JobAction.DELETE, chosen, SYSTEM, dry_run=False))
+        await board.halts.wait()
+        doing.cancel()
+        await asyncio.sleep(0)
+        board.may_go_on.set()
+        with pytest.raises(asyncio.CancelledError):
+            await doing
+        assert (await usecase.find(JobFilter(), page=1, per_page=1)).total == 0
 
 
 class TestQueues:
