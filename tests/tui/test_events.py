@@ -212,7 +212,7 @@ class TestList:
 class TestSteadyFlow:
     async def test_is_shown_filtered_opened_and_frozen_as_ever(self) -> None:
         async with sit_at(desk_over(EndlessWatch()), VIEWS_HERE) as operator:
-            await operator.until(lambda: has_many(operator, SEVERAL))
+            await operator.until(lambda: len(types(operator)) > SEVERAL)
             await operator.filter("type:test.odd")
             await operator.until(lambda: set(types(operator)) == {"test.odd"})
             await operator.press("p")
