@@ -25,10 +25,16 @@ H2_CONFIGURATION = H2Configuration(
 )
 
 
+class Connections(set["Connection"]):
+    """The open connections of a server. When it is `over`, one that still comes is closed."""
+
+    over = False
+
+
 class Connection(H2Protocol):
     """Is in `connections` while it is open; `lost` is done afterwards."""
 
-    def __init__(self, calls: Calls, connections: set["Connection"]) -> None:
+    def __init__(self, calls: Calls, connections: Connections) -> None:
         self._calls = ConnectionCalls(calls)
         self._connections = connections
         self._transport: Transport
@@ -40,6 +46,8 @@ class Connection(H2Protocol):
         self.processor = Events(self.handler, self.connection)
         self._transport = cast("Transport", transport)
         self._connections.add(self)
+        if self._connections.over:  # its handshake of TLS took longer than the server's end
+            self.abort()
 
     def connection_lost(self, exc: BaseException | None) -> None:
         super().connection_lost(exc)

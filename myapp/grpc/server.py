@@ -15,7 +15,7 @@ from grpclib.reflection.service import ServerReflection
 
 from myapp.grpc.call import Gate
 from myapp.grpc.calls import Calls
-from myapp.grpc.connection import Connection
+from myapp.grpc.connection import Connection, Connections
 from myapp.grpc.health import Checks, ServingStatus
 from myapp.grpc.metrics import CallMetrics
 from myapp.grpc.symbols import Symbols
@@ -28,6 +28,7 @@ MESSAGE_LIMIT = 4 * 1024 * 1024  # bytes; what other gRPC servers take by defaul
 POLL_SECONDS = 1.0  # how late the health service may be
 PARTING_SECONDS = 1.0  # clients leave within milliseconds of a goodbye; some do not listen
 LEAVING_SECONDS = 4 * PARTING_SECONDS  # what `_part` and `_abort` take at worst
+ACCEPTING_TURNS = 4  # of the event loop, until a connection that it has accepted is made
 
 
 class GrpcServer:
@@ -56,7 +57,7 @@ class GrpcServer:
         self._status = ServingStatus(checks, poll_seconds=poll_seconds)
         methods = methods_of(services, health=self._status.service(services))
         self._calls = Calls(methods, gate=gate, metrics=metrics, message_limit=message_limit)
-        self._connections: set[Connection] = set()
+        self._connections = Connections()
 
     async def serve(
         self,
@@ -78,8 +79,7 @@ class GrpcServer:
             ready()
             await self._status.follow(stop)
             await asyncio.sleep(drain_seconds)
-            for listener in listeners:
-                listener.close()
+            await self._stop_listening(listeners)
             await self._drain(max(0.0, deadline - LEAVING_SECONDS))
             await self._part()
 
@@ -94,10 +94,16 @@ class GrpcServer:
         try:
             yield listeners
         finally:
-            for listener in listeners:
-                listener.close()
+            await self._stop_listening(listeners)
             close_all(self._sockets)
             await self._abort()
+
+    async def _stop_listening(self, listeners: Sequence[asyncio.Server]) -> None:
+        """Returns when what was accepted before it is among the connections."""
+        for listener in listeners:
+            listener.close()
+        for _ in range(ACCEPTING_TURNS):
+            await asyncio.sleep(0)
 
     async def _drain(self, seconds: float) -> None:
         for connection in self._connections:
@@ -126,6 +132,7 @@ class GrpcServer:
 
     async def _abort(self) -> None:
         """Ends what is left, and gives handlers a moment to take notice."""
+        self._connections.over = True
         for connection in tuple(self._connections):
             connection.abort()
         await self._wait_for_clients()

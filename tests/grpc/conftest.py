@@ -1,4 +1,4 @@
-"""Servers on both event loops and the real role, and grpcio clients of them."""
+"""Servers in threads and the real role, and grpcio clients of them."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -6,7 +6,6 @@ from contextlib import ExitStack, closing
 from typing import Any
 
 import pytest
-import uvloop
 from structlog.testing import capture_logs
 
 from myapp.database.api_key import Scope
@@ -22,18 +21,13 @@ Serve = Callable[..., Running]
 Key = Callable[..., Awaitable[Metadata]]
 
 
-@pytest.fixture(params=[asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
-def loop_factory(request: pytest.FixtureRequest) -> Any:
-    return request.param
-
-
 @pytest.fixture
-def serve(loop_factory: Any) -> Iterator[Serve]:
+def serve() -> Iterator[Serve]:
     """Starts servers; what no parameter of Running is goes to GrpcServer."""
     with ExitStack() as stack:
 
         def start(*, drain_seconds: float = 0.0, deadline: float = 10.0, **options: Any) -> Running:
-            running = Running(loop_factory, options, drain_seconds, deadline)
+            running = Running(options, drain_seconds, deadline)
             running.start()
             stack.callback(running.close)
             return running

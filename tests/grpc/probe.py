@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+import uvloop
 from google.protobuf import descriptor_pool, message_factory
 from google.protobuf.descriptor_pb2 import FileDescriptorProto
 from grpclib.const import Cardinality, Handler
@@ -161,7 +162,6 @@ class ProbeGate:
 class Running:
     """A server at work in its own thread; its checks say `healthy`, or raise when `failing`."""
 
-    loop_factory: Callable[[], asyncio.AbstractEventLoop]
     options: dict[str, Any]
     drain_seconds: float = 0.0
     deadline: float = 10.0
@@ -201,7 +201,7 @@ class Running:
 
     def _run(self) -> None:
         try:
-            with asyncio.Runner(loop_factory=self.loop_factory) as runner:
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
                 runner.run(self._serve())
         except Exception as error:  # noqa: BLE001  # the tests look at it
             self.error = error

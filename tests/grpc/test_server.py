@@ -3,9 +3,11 @@
 import asyncio
 import math
 import socket
+import ssl
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -50,6 +52,16 @@ def usual_parts() -> dict[str, Any]:
         "gate": ProbeGate(),
         "metrics": CallMetrics(CollectorRegistry()),
     }
+
+
+async def begin_serving(tasks: asyncio.TaskGroup, **options: Any) -> tuple[int, asyncio.Event]:
+    """Serves in this loop until the event that it returns with the port."""
+    ready, stop = asyncio.Event(), asyncio.Event()
+    sockets = bind("127.0.0.1", 0)
+    server = GrpcServer([], sockets=sockets, **usual_parts(), **options)
+    tasks.create_task(server.serve(stop, ready=ready.set, drain_seconds=0, deadline=9))
+    await ready.wait()
+    return sockets[0].getsockname()[1], stop
 
 
 class TestStart:
@@ -179,6 +191,21 @@ class TestStop:
         resets = [frame for frame in frames if isinstance(frame, RstStreamFrame)]
         assert [frame.error_code for frame in resets] == [ErrorCodes.REFUSED_STREAM]
 
+    @pytest.mark.parametrize("turns", range(8))
+    async def test_a_client_that_comes_just_then_is_let_go(self, turns: int) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            port, stop = await begin_serving(tasks)
+            stop.set()
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            client = socket.socket()
+            client.settimeout(5)
+            with suppress(ConnectionRefusedError):
+                client.connect(("127.0.0.1", port))
+        with client, suppress(ConnectionError):
+            while client.recv(4096):  # while this waits, the loop does nothing more
+                pass
+
     async def test_a_server_that_is_cancelled_drops_everything(self) -> None:
         ready = asyncio.Event()
         sockets = bind("127.0.0.1", 0)
@@ -254,6 +281,21 @@ class TestTls:
         assert call.result(timeout=5).text == "slow"
         server.join()
         client.channel.close()
+
+    async def test_a_handshake_that_outlasts_the_server_ends_in_nothing(
+        self, tmp_path: Path
+    ) -> None:
+        cert, key = write_certificate(tmp_path)
+        async with asyncio.TaskGroup() as tasks:
+            port, stop = await begin_serving(tasks, tls_cert=cert, tls_key=key)
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            await asyncio.sleep(0.1)  # accepted, and waiting for the first word
+            stop.set()
+        with suppress(ConnectionError):
+            await writer.start_tls(ssl.create_default_context(cafile=cert))
+        async with asyncio.timeout(5):
+            await reader.read()
+        writer.close()
 
     def test_a_plain_client_is_turned_away(self, serve: Serve, tmp_path: Path, logs: Logs) -> None:
         cert, key = write_certificate(tmp_path)
