@@ -55,7 +55,7 @@ def build(resources: Resources) -> Features:
         [
             *(bound for _, module in modules for bound in module.tasks),
             cleanup_task(cleanups),
-            bulk_task(resources.queue_redis),
+            bulk_task(resources.queue_redis, resources.jobs),
         ],
         [*(cron for _, module in modules for cron in module.crons), cleanup_cron()],
     )

@@ -17,13 +17,13 @@ class Bulk(Generic[Settled]):
     """One action on all that match.
 
     `settle` decides what those are, once and for all: whatever comes to match later is not among
-    them. `count` says to how many of these it applies now. `call` does it to them; where it does
-    not finish, the rest is left to the task jobs:bulk.
+    them. `count` says to how many of these it applies now. `call` does it to them, and is told how
+    many the question named; where it does not finish, the rest is left to the task jobs:bulk.
     """
 
     settle: Callable[[Features, Any], Awaitable[Settled]]
     count: Callable[[Features, Settled], Awaitable[int]]
-    call: Callable[[Features, Settled, Actor], Awaitable[BulkProgress]]
+    call: Callable[[Features, Settled, int, Actor], Awaitable[BulkProgress]]
 
 
 def always(_row: object) -> bool:
@@ -36,10 +36,10 @@ class Action(Generic[Row]):
 
     The words make sentences about the target: `verb` "Retry", `effect` "will be queued again",
     `done` "is queued again". `applies` decides whether the key does anything for this row; the
-    rule itself is the usecase's. `call` may return a sentence to show instead of `done`, or a
-    Secret, which stays until it is closed: with several rows, each before the next is done. `bulk`
-    does it to all that match what a view has chosen. At 80 columns a footer has room for two or
-    three; the help and the palette have all.
+    rule itself is the usecase's. `call` may return a sentence to show instead of `done`. Where it
+    `reveals`, it returns a Secret, which stays until it is closed: with several rows, each before
+    the next is done. `bulk` does it to all that match what a view has chosen. At 80 columns a
+    footer has room for two or three; the help and the palette have all.
     """
 
     key: str
@@ -48,6 +48,7 @@ class Action(Generic[Row]):
     done: str
     call: Callable[[Features, Row, Actor], Awaitable[object]]
     applies: Callable[[Row], bool] = always
+    reveals: bool = False
     bulk: Bulk[Any] | None = None
     in_footer: bool = True
 

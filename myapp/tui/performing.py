@@ -14,7 +14,7 @@ from myapp.tui.actions import Action, Bulk, FormAction, Secret
 from myapp.tui.desk import Desk
 from myapp.tui.dialogs import Confirm, Form, ShowSecret
 from myapp.tui.wording import count, plain
-from myapp.until import end
+from myapp.until import end, finish
 
 COUNT_SECONDS = 1.0
 FAULTS_SHOWN = 3
@@ -55,7 +55,9 @@ class Performer:
             these = f"{self._noun[0]} {rows[0][0]}" if len(rows) == 1 else f"the {self._noun[1]}"
             self._say(f"{action.verb} does not apply to {these} now", "warning")
         elif await self._ask(self._question(action, fit, len(rows)), action.verb):
-            await self._do(action, fit)
+            doing = self._do(action, fit)
+            # Who leaves in the middle has confirmed all of it, but would not see the secrets.
+            await (doing if action.reveals else finish(asyncio.create_task(doing)))
             return True
         return False
 
@@ -147,7 +149,7 @@ class Performer:
             except AppError as error:
                 faults.append(f"{self._noun[0]} {name}: {error.text}")
                 continue
-            if isinstance(outcome, Secret):
+            if action.reveals and isinstance(outcome, Secret):
                 await self._app.push_screen_wait(ShowSecret(outcome))
         self._progress(len(rows), len(rows))
         for fault in faults[:FAULTS_SHOWN]:
@@ -164,7 +166,7 @@ class Performer:
         self._progress(0, matched)
         counting = asyncio.create_task(self._count_down(bulk, asked))
         try:
-            progress = await self._try(bulk.call(desk.features, asked.settled, desk.actor))
+            progress = await self._try(bulk.call(desk.features, asked.settled, matched, desk.actor))
         finally:
             await end(counting)
             self._progress(matched, matched)

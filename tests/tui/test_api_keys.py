@@ -277,6 +277,21 @@ class TestActions:
             assert told.endswith("was revoked or has expired: create another one")
             assert not isinstance(operator.app.screen, ShowSecret)
 
+    async def test_rotate_makes_no_secret_that_nobody_would_see(
+        self, sit: Sit, features: Features, billing: ApiKey
+    ) -> None:
+        await add(features, "mailer")
+        async with sit() as operator:
+            await come(operator, "mailer", "billing")
+            await operator.press("space", "space", "R")
+            await operator.question()
+            await operator.press("y")
+            await operator.until(lambda: isinstance(operator.app.screen, ShowSecret))
+            operator.app.exit()
+            await operator.until(lambda: not operator.app.is_running)
+        rotated = [target for _, _, action, target in await audited() if action.endswith("rotated")]
+        assert len(rotated) == 1
+
     async def test_are_forbidden_while_reading_only(self, sit: Sit, billing: ApiKey) -> None:
         async with sit(readonly=True) as operator:
             await come(operator, "billing")

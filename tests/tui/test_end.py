@@ -107,7 +107,7 @@ async def test_what_was_confirmed_is_left_to_a_task(
     (left,) = (await jobs.find(JobFilter(task="jobs:bulk"), page=1, per_page=1)).jobs
     rest = BulkRest.model_validate_json(json.dumps(left.payload))
     context = JobContext("k", "jobs:bulk", "low", 1, 3, None, "w")
-    assert await finish_bulk(redis, context, rest) == {"done": 1}
+    assert await finish_bulk(redis, resources.jobs, context, rest) == {"done": 1}
 
 
 async def test_a_survey_that_is_cut_short_leaves_nothing_behind() -> None:

@@ -36,6 +36,7 @@ class Source:
         self.rows = list(rows)
         self.pages: list[int] = []
         self.stamped: list[str] = []
+        self.is_waited_for = asyncio.Event()
         self.may_go_on = asyncio.Event()
         self.may_be_read = asyncio.Event()
         self.may_be_read.set()
@@ -48,7 +49,11 @@ async def stamp(features: Features, row: str, actor: Actor) -> None:
     assert actor == ACTOR
     if row == "stuck":
         raise Conflict("It is stuck")
-    cast("FakeFeatures", features).source.stamped.append(row)
+    source = cast("FakeFeatures", features).source
+    if row == "slow":
+        source.is_waited_for.set()
+        await source.may_go_on.wait()
+    source.stamped.append(row)
 
 
 async def settle(features: Features, chosen: Filter) -> Sequence[str]:
@@ -62,9 +67,12 @@ async def count_left(features: Features, rows: Sequence[str]) -> int:
     return sum(row in source.rows for row in rows)
 
 
-async def erase_all(features: Features, rows: Sequence[str], actor: Actor) -> BulkProgress:
+async def erase_all(
+    features: Features, rows: Sequence[str], matched: int, actor: Actor
+) -> BulkProgress:
     """Stops half-way until it may go on, and for good before a row that is called late."""
     assert actor == ACTOR
+    assert matched == len(rows)
     source = cast("FakeFeatures", features).source
     source.erase(rows[: len(rows) // 2])
     await source.may_go_on.wait()
@@ -273,6 +281,18 @@ class TestActions:
             await operator.confirm()
             assert operator.notices == ["name stuck: It is stuck", "1 of 2 names: each is stamped"]
             assert source.stamped == ["b"]
+
+    async def test_on_marked_rows_are_finished_when_their_asker_leaves(self) -> None:
+        async with sit("a", "slow", "z") as (operator, source):
+            await operator.press("space", "space", "space", "S")
+            await operator.question()
+            await operator.press("y")
+            await operator.until(source.is_waited_for.is_set)
+            await operator.press("q")
+            await asyncio.sleep(0.3)  # cancelled meanwhile, and more than once
+            source.may_go_on.set()
+            await operator.until(lambda: not operator.app.is_running)
+        assert source.stamped == ["a", "slow", "z"]
 
     async def test_without_a_bulk_are_not_for_all_that_match(self) -> None:
         async with sit("a", "b") as (operator, source):

@@ -115,7 +115,7 @@ class JobUsecase:
         matched = await self.count(settled)
         if dry_run or not matched:
             return matched, 0
-        return matched, (await self.run(settled, actor)).done
+        return matched, (await self.run(settled, matched, actor)).done
 
     async def settle(self, action: JobAction, chosen: JobFilter) -> SettledBulk:
         """Which jobs it would be done to, for `count` and `run`."""
@@ -127,13 +127,13 @@ class JobUsecase:
         """To how many of these it can be done now."""
         return await self._bulk.count(settled.action, settled.selection, until=settled.until)
 
-    async def run(self, settled: SettledBulk, actor: Actor) -> BulkProgress:
-        """Does it to these and no others, as `bulk` does.
+    async def run(self, settled: SettledBulk, matched: int, actor: Actor) -> BulkProgress:
+        """Does it to these and no others, as `bulk` does; `matched` is what `count` said.
 
         What is not finished goes on as the task `jobs:bulk`, also when this is cancelled. What is
         finished, and less than was counted, left alone what had changed its status meanwhile.
         """
-        await self._record_bulk(settled, actor, await self.count(settled))
+        await self._record_bulk(settled, actor, matched)
         running = self._bulk.run(
             settled.action, settled.selection, until=settled.until, seconds=self._request_seconds
         )

@@ -52,6 +52,7 @@ ROTATE = Action[ApiKey](
     done="has a new secret",
     applies=lambda key: not key.is_dead(at=datetime.now(UTC)),
     call=rotate,
+    reveals=True,
 )
 REVOKE = Action[ApiKey](
     key="x",

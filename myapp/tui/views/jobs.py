@@ -40,7 +40,9 @@ def bulk_of(action: JobAction) -> Bulk[SettledBulk]:
     return Bulk(
         settle=lambda features, chosen: jobs_of(features).settle(action, chosen),
         count=lambda features, settled: jobs_of(features).count(settled),
-        call=lambda features, settled, actor: jobs_of(features).run(settled, actor),
+        call=lambda features, settled, matched, actor: jobs_of(features).run(
+            settled, matched, actor
+        ),
     )
 
 

@@ -16,7 +16,7 @@ from myapp.database.audit import AuditRecord
 from myapp.modules.job.tasks import BulkRest, finish_bulk
 from myapp.modules.job.usecases import JobUsecase
 from myapp.queue.admin import JobAction, JobBoard, JobFilter
-from myapp.queue.admin_bulk import CHUNK
+from myapp.queue.admin_bulk import CHUNK, BulkActions
 from myapp.queue.keys import Key
 from myapp.queue.records import JobStatus
 from myapp.queue.tasks import JobContext, Nothing
@@ -185,9 +185,31 @@ class TestBulk:
         found = await usecase.find(JobFilter(task="jobs:bulk"), page=1, per_page=1)
         rest = BulkRest.model_validate_json(json.dumps(found.jobs[0].payload))
         context = JobContext("k", "jobs:bulk", "low", 1, 3, None, "w")
-        assert await finish_bulk(resources.queue_redis, context, rest) == {"done": 1}
+        assert await finish_bulk(redis, resources.jobs, context, rest) == {"done": 1}
         left = await usecase.find(JobFilter(), page=1, per_page=1)
         assert left.total == 1  # itself
+
+    async def test_goes_on_as_another_task_when_one_does_not_suffice(
+        self, resources: Resources
+    ) -> None:
+        redis = resources.queue_redis
+        board = JobBoard(redis, ["low"])
+        for _ in range(CHUNK + 1):
+            await queue_job(resources)
+        rest = BulkRest(
+            action=JobAction.DELETE,
+            queues=("low",),
+            status=None,
+            task=None,
+            until=await BulkActions(redis, board).now(),
+        )
+        context = JobContext("k", "jobs:bulk", "low", 1, 3, None, "w")
+        done = await finish_bulk(redis, resources.jobs, context, rest, seconds=0)
+        assert done == {"done": CHUNK}
+        found = await board.find(JobFilter(task="jobs:bulk"), offset=0, limit=9)
+        assert [BulkRest.model_validate_json(json.dumps(job.payload)) for job in found.jobs] == [
+            rest
+        ]
 
     async def test_of_jobs_by_their_keys_is_finished_also_when_nobody_waits_any_more(
         self, resources: Resources
