@@ -207,7 +207,7 @@ class TestOnFailure:
         async with KeyRing(resources.bus, load=load) as ring:
             calling = asyncio.create_task(ring.authenticate(make_key(PUBLIC_ID)))
             await asyncio.sleep(0)
-        await asyncio.wait({calling})
+        await asyncio.wait({calling}, timeout=5)
         assert calling.cancelled()
         assert [task for task in asyncio.all_tasks() - before if "_learn" in repr(task)] == []
 
