@@ -1,6 +1,7 @@
 """The program's settings: read once from the environment and `.env`, and validated at once."""
 
 import json
+import os
 import re
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -12,7 +13,6 @@ from pydantic import (
     AfterValidator,
     BeforeValidator,
     Field,
-    FilePath,
     SecretStr,
     ValidationError,
     model_validator,
@@ -95,6 +95,13 @@ def check_origin(value: str) -> str:
     return value
 
 
+def check_file(path: Path) -> Path:
+    """Pydantic's own FilePath raises OSError for a name that is too long."""
+    if not os.path.isfile(path):  # noqa: PTH113  # Path's raises it too
+        raise ValueError("is no file")
+    return path
+
+
 def check_endpoint(value: str) -> str:
     parts = split_url(value)
     if parts.scheme not in ("http", "https") or not parts.netloc:
@@ -136,6 +143,7 @@ def check_redis(value: SecretStr) -> SecretStr:
 CommaSeparated = (NoDecode, BeforeValidator(split_commas))
 RateLimit = Annotated[Rate | None, NoDecode, BeforeValidator(parse_rate)]
 Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(parse_network)]
+File = Annotated[Path, AfterValidator(check_file)]
 Port = Annotated[int, Field(ge=0, le=65535)]  # 0 takes a free one, which the log names
 
 
@@ -195,8 +203,8 @@ class Settings(BaseSettings):
     worker_concurrency: Annotated[int, Field(ge=1, le=1000)] = 10
     drain_seconds: Annotated[float, Field(ge=0, le=20, allow_inf_nan=False)] = 1
 
-    grpc_tls_cert: FilePath | None = None
-    grpc_tls_key: FilePath | None = None
+    grpc_tls_cert: File | None = None
+    grpc_tls_key: File | None = None
 
     rate_limit_failed_sign_in: RateLimit = Rate(30, 60)
     rate_limit_tickets: RateLimit = Rate(60, 60)

@@ -93,6 +93,7 @@ class TestRefusal:
             ("FIREBASE_CREDENTIALS", "{not json"),
             ("FIREBASE_CREDENTIALS", '{"type": "authorized_user"}'),
             ("GRPC_TLS_CERT", "/nowhere.pem"),
+            ("GRPC_TLS_KEY", "x" * 5000),
         ],
     )
     def test_is_one_line_that_names_the_variable(
