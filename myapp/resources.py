@@ -45,6 +45,8 @@ from myapp.storage.signing import UrlSigner
 
 REDIS_SECONDS = 2.0  # a request waits for it
 
+REDIS_PROBE = "myapp:ready"
+REDIS_PROBE_MILLISECONDS = 1000
 STORAGE_URLS = "storage urls"  # a purpose, for a key of its own
 
 
@@ -83,7 +85,8 @@ class Resources:
         }
 
     async def _check_redis(self) -> None:
-        await self.redis.execute_command("PING")  # type: ignore[no-untyped-call]  # so in redis-py
+        """One that is full, or a replica by now, answers a PING and takes no writes."""
+        await self.redis.set(REDIS_PROBE, "", px=REDIS_PROBE_MILLISECONDS)
 
     async def _check_migrations(self) -> None:
         if await pending(self.database):

@@ -21,6 +21,7 @@ from myapp.registry import Features
 from myapp.resources import Resources, open_resources
 from tests.conftest import SignIn
 from tests.support.databases import empty_tables
+from tests.support.valkey import Valkey
 
 ORIGIN = "https://app.example.com"
 SOMETHING = UUID("0198aaaa-0000-7000-8000-000000000000")
@@ -257,6 +258,23 @@ class TestReadyWithoutRedis:
         answer = await client.put("/auth/me", headers=headers, json={"name": "Ada"})
         assert answer.status_code == 200
         assert (await client.get("/auth/me", headers=headers)).json()["data"]["name"] == "Ada"
+
+
+class TestReadyOverAFullRedis:
+    @pytest.fixture
+    def redis_url(self, own_valkey: Valkey) -> str:
+        return own_valkey.url
+
+    async def test_is_503_although_it_answers(
+        self, client: AsyncClient, resources: Resources
+    ) -> None:
+        assert (await client.get("/ready")).status_code == 200
+        await resources.redis.config_set("maxmemory", 1)
+        answer = await client.get("/ready")
+        assert answer.status_code == 503
+        assert answer.json()["checks"]["redis"] == "unavailable"
+        await resources.redis.config_set("maxmemory", 0)
+        assert (await client.get("/ready")).status_code == 200
 
 
 class TestOpenApi:
