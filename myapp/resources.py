@@ -202,6 +202,7 @@ def assemble(
         secret=secret,
         metrics=StreamMetrics(metrics),
         load_users=load_users,
+        find_ended=others.identity.find_ended,
     )
     return Resources(
         settings=settings,

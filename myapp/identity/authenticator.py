@@ -18,6 +18,7 @@ from myapp.identity.base import (
     Identity,
     IdentityProvider,
     NotYetValid,
+    SignIn,
     check_shape,
 )
 from myapp.identity.shared_cache import SharedCache
@@ -37,7 +38,7 @@ class Principal:
     """A caller who was let in. The user is shared: read it, and load your own to change it."""
 
     user: User
-    uid: str
+    sign_in: SignIn
     expires_at: datetime
 
 
@@ -97,7 +98,7 @@ class Authenticator:
         if user is None:
             raise Unavailable("The account is being removed")
         user.check_active()
-        return Principal(user, known.uid, datetime.fromtimestamp(known.expires_at, UTC))
+        return Principal(user, known.sign_in, datetime.fromtimestamp(known.expires_at, UTC))
 
     def _digest(self, token: str) -> bytes:
         """All of the token, keyed: part of it is shared by every token of the same issuer."""
@@ -133,7 +134,8 @@ class Authenticator:
             self._refused[digest] = error.text
             raise
         user_id = await self._resolve(identity)
-        return Verification(user_id, identity.uid, verified_at, identity.expires_at.timestamp())
+        expires_at = identity.expires_at.timestamp()
+        return Verification(user_id, identity.sign_in, verified_at, expires_at)
 
     async def _ask_provider(self, token: str) -> Identity:
         identity = await self._provider.verify(token)

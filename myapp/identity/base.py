@@ -1,7 +1,7 @@
 """What an identity provider is, and what it says of a token."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -10,6 +10,7 @@ from myapp.errors import Unauthenticated
 
 MAX_TOKEN_CHARACTERS = 8192
 MAX_UID_CHARACTERS = 128  # Firebase's own limit
+MOST_SIGN_INS = 100  # that are asked for at once: Firebase's own limit
 CLOCK_SKEW_SECONDS = 10  # how far ahead of ours a provider's clock may be
 
 # Base64url in its one canonical spelling: the bits that a last character has to spare are zero.
@@ -28,6 +29,14 @@ class NotYetValid(Unauthenticated):
 
 
 @dataclass(frozen=True, slots=True)
+class SignIn:
+    """Whose token it is, by the provider's id, and when it was issued (unix seconds)."""
+
+    uid: str
+    issued_at: float
+
+
+@dataclass(frozen=True, slots=True)
 class Identity:
     """What a verified token says. Nothing in it came from anywhere but the provider.
 
@@ -42,6 +51,10 @@ class Identity:
     issued_at: datetime
     expires_at: datetime
 
+    @property
+    def sign_in(self) -> SignIn:
+        return SignIn(self.uid, self.issued_at.timestamp())
+
 
 class IdentityProvider(Protocol):
     """Says whose token this is."""
@@ -52,6 +65,13 @@ class IdentityProvider(Protocol):
         Raises Unauthenticated for a token that is malformed, forged, expired or revoked,
         NotYetValid (also an Unauthenticated) for one from the future, and Unavailable when the
         provider cannot be asked.
+        """
+
+    async def find_ended(self, sign_ins: Collection[SignIn]) -> frozenset[SignIn]:
+        """Which of these, at most MOST_SIGN_INS, are good no more although no token has expired:
+        it was revoked, or its owner was disabled or deleted.
+
+        None, where the provider may not be asked. Raises Unavailable when it does not answer.
         """
 
     async def close(self) -> None:

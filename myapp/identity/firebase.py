@@ -8,7 +8,7 @@ import asyncio
 import json
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -23,7 +23,7 @@ from google.auth.exceptions import GoogleAuthError
 
 from myapp.config import ConfigError
 from myapp.errors import Unauthenticated, Unavailable
-from myapp.identity.base import CLOCK_SKEW_SECONDS, Identity, NotYetValid, identity_from
+from myapp.identity.base import CLOCK_SKEW_SECONDS, Identity, NotYetValid, SignIn, identity_from
 from myapp.identity.certificates import CERTIFICATES_URL, OUT_OF_REACH, Certificates
 
 EMULATOR_VARIABLE = "FIREBASE_AUTH_EMULATOR_HOST"
@@ -86,6 +86,16 @@ class FirebaseProvider:
             raise Unavailable(OUT_OF_REACH) from None
         return identity_from(claims, now=self._clock())
 
+    async def find_ended(self, sign_ins: Collection[SignIn]) -> frozenset[SignIn]:
+        """See IdentityProvider."""
+        if not self._checks_revocation:
+            return frozenset()
+        try:
+            async with asyncio.timeout(VERIFY_SECONDS):
+                return await self._in_thread(partial(self._find_ended, sign_ins))
+        except TimeoutError:
+            raise Unavailable(OUT_OF_REACH) from None
+
     async def close(self) -> None:
         """Ends the threads without waiting for Google; what is under way there is dropped."""
         self._pool.shutdown(wait=False, cancel_futures=True)
@@ -118,12 +128,12 @@ class FirebaseProvider:
     def _check_owner(self, claims: Mapping[str, Any]) -> None:
         """Asks Firebase: a call of its own, since nonsense in its answer is not the token's."""
         try:
-            issued = float(claims["iat"]) * 1000
+            issued_at = float(claims["iat"])
         except NONSENSE as error:  # of an unsigned one
             raise Unauthenticated("The token is malformed") from error
         try:
             owner = self._client.get_user(claims["uid"])
-            revoked = issued < owner.tokens_valid_after_timestamp
+            revoked = is_revoked(issued_at, owner)
         except auth.UserNotFoundError as error:
             raise Unauthenticated("The identity was deleted") from error
         except exceptions.PermissionDeniedError as error:
@@ -136,11 +146,33 @@ class FirebaseProvider:
         if revoked:
             raise Unauthenticated("The token was revoked")
 
+    def _find_ended(self, sign_ins: Collection[SignIn]) -> frozenset[SignIn]:
+        """Runs in a thread."""
+        uids = {sign_in.uid for sign_in in sign_ins}
+        try:
+            answer = self._client.get_users([auth.UidIdentifier(uid) for uid in uids])
+            owners = {owner.uid: owner for owner in answer.users}
+            return frozenset(each for each in sign_ins if has_ended(each, owners.get(each.uid)))
+        except exceptions.PermissionDeniedError as error:
+            self._tell_denied(error)
+            return frozenset()
+        except (exceptions.FirebaseError, GoogleAuthError, *NONSENSE) as error:
+            raise out_of_reach(error) from error
+
     def _tell_denied(self, error: exceptions.PermissionDeniedError) -> None:
         """Once: the credentials do not allow to ask, so that tokens are good until they expire."""
         if not self._denied:
             self._denied = True
             log.warning("revocation is not checked: no permission to ask", error=str(error))
+
+
+def has_ended(sign_in: SignIn, owner: auth.UserRecord | None) -> bool:
+    """Whether a token of theirs is good no more. An owner of None is one who was deleted."""
+    return owner is None or bool(owner.disabled) or is_revoked(sign_in.issued_at, owner)
+
+
+def is_revoked(issued_at: float, owner: auth.UserRecord) -> bool:
+    return issued_at * 1000 < owner.tokens_valid_after_timestamp  # type: ignore[no-any-return]  # not typed
 
 
 def refusal_for(error: auth.InvalidIdTokenError) -> Unauthenticated:

@@ -18,11 +18,12 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from myapp.bus import MessageBus
-from myapp.identity.base import CLOCK_SKEW_SECONDS
+from myapp.identity.base import CLOCK_SKEW_SECONDS, SignIn
 from myapp.identity.verification import Verification
 
-KEY_PREFIX = "myapp:token:"
-SIGNER_SALT = b"myapp verified token 1"  # the number is the layout's
+# The number is the layout's, in both: releases that run side by side do not read each other's.
+KEY_PREFIX = "myapp:token:2:"
+SIGNER_SALT = b"myapp verified token 2"
 REDIS_SECONDS = 0.25  # asking the provider is about as quick
 
 Result = TypeVar("Result")
@@ -94,7 +95,8 @@ def pack(verification: Verification, *, digest: bytes) -> bytes:
     fields: list[Any] = [
         digest.hex(),
         str(verification.user_id),
-        verification.uid,
+        verification.sign_in.uid,
+        verification.sign_in.issued_at,
         verification.verified_at,
         verification.expires_at,
     ]
@@ -103,10 +105,10 @@ def pack(verification: Verification, *, digest: bytes) -> bytes:
 
 def unpack(payload: bytes, *, digest: bytes) -> Verification:
     """What was packed. Raises ForeignEntryError where it was packed for another digest."""
-    bound_to, user_id, uid, verified_at, expires_at = json.loads(payload)
+    bound_to, user_id, uid, issued_at, verified_at, expires_at = json.loads(payload)
     if bound_to != digest.hex():
         raise ForeignEntryError
-    return Verification(UUID(user_id), uid, verified_at, expires_at)
+    return Verification(UUID(user_id), SignIn(uid, issued_at), verified_at, expires_at)
 
 
 def is_trusted(verification: Verification, *, now: float) -> bool:

@@ -5,6 +5,8 @@ import hmac
 from dataclasses import dataclass
 from uuid import UUID
 
+from myapp.identity.base import SignIn
+
 TRUST_SECONDS = 300.0  # then the provider is asked again: the token may have been revoked
 
 
@@ -13,7 +15,7 @@ class Verification:
     """A token's owner, as the provider said at a time. Times are in unix seconds."""
 
     user_id: UUID
-    uid: str
+    sign_in: SignIn
     verified_at: float
     expires_at: float
 

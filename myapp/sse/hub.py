@@ -24,6 +24,7 @@ from myapp.sse.history import KEPT_EVENTS, Entry, History
 from myapp.sse.leases import Leases
 from myapp.sse.metrics import StreamMetrics
 from myapp.sse.position import IdSeal
+from myapp.sse.revocation import REVOCATION_SECONDS, FindEnded, Revocation
 from myapp.sse.stream import Reader, Source, Stream
 from myapp.sse.turns import Turns
 from myapp.sse.watch import Watch
@@ -64,13 +65,16 @@ class Hub:
         secret: bytes,
         metrics: StreamMetrics,
         load_users: LoadUsers,
+        find_ended: FindEnded,
         leases: Leases | None = None,
         kept_events: int = KEPT_EVENTS,
         ends_a_second: int = ENDS_A_SECOND,
         close_seconds: float = CLOSE_SECONDS,
+        revocation_seconds: float = REVOCATION_SECONDS,
     ) -> None:
         """`redis` answers in bytes; `secret` is the program's own, for the ids to be known by.
 
+        `find_ended` is the identity provider's, and is asked every `revocation_seconds`.
         To close waits for leases that are being given back, `close_seconds` at most.
         """
         self.feeds = Feeds(IdSeal(derive_key(secret, "event ids")))
@@ -84,6 +88,9 @@ class Hub:
         self._ends_a_second = ends_a_second
         self._close_seconds = close_seconds
         self._guard = Guard(load_users, streams_of=self._streams_of)
+        self._revocation = Revocation(
+            find_ended, streams=lambda: self._streams, period=revocation_seconds
+        )
         self._topics: dict[str, Topic] = {}
         self._by_user: dict[UUID, dict[Stream, None]] = {}
         self._streams: dict[Stream, None] = {}
@@ -98,7 +105,8 @@ class Hub:
     async def __aenter__(self) -> Self:
         self._forget_bus = self._bus.on_reconnect(self._return)
         self._accounts.on_change(self._suspect)
-        self._keepers = [asyncio.create_task(self._guard.run()), asyncio.create_task(self._tick())]
+        work = (self._guard.run(), self._revocation.run(), self._tick())
+        self._keepers = [asyncio.create_task(each) for each in work]
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -25,4 +25,4 @@ class Key(StrEnum):
     # HASH: how many streams each process has open: "<count> <time of expiry>".
     OPEN = "myapp:events:open"
     # STRING with a lifetime: who may open one stream with a ticket, by the ticket's digest.
-    TICKET = "myapp:events:ticket:%s"
+    TICKET = "myapp:events:ticket:2:%s"

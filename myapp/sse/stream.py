@@ -10,6 +10,7 @@ from uuid import UUID
 import structlog
 
 from myapp.errors import Unavailable
+from myapp.identity.base import SignIn
 from myapp.sse.feed import Feed, Feeds
 from myapp.sse.history import History, Page
 from myapp.sse.metrics import StreamMetrics
@@ -32,10 +33,12 @@ log = structlog.get_logger()
 @dataclass(frozen=True, slots=True)
 class Reader:
     """Who reads a stream: until `expires_at`, in unix seconds, and only as an administrator where
-    `is_admin` says so. `abort` drops the connection, also when nothing is taken from it.
+    `is_admin` says so. `sign_in` is that of the token by which it was opened. `abort` drops the
+    connection, also when nothing is taken from it.
     """
 
     user_id: UUID
+    sign_in: SignIn
     expires_at: float
     is_admin: bool
     abort: Callable[[], None]

@@ -14,21 +14,23 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from myapp.errors import Unauthenticated, Unavailable
+from myapp.identity.base import SignIn
 from myapp.sse.keys import Key
 
 TICKET_LIFETIME = timedelta(seconds=30)
 TICKET_BYTES = 32
 TICKET = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)  # that many bytes in base64url
-SIGNER_SALT = b"myapp stream ticket 1"  # the number is the layout's
+SIGNER_SALT = b"myapp stream ticket 2"  # the number is the layout's, as in the key's name
 
 log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Whom a ticket lets in, and when the token that it was got with expires."""
+    """Whom a ticket lets in, by which token it was got, and when that expires."""
 
     user_id: UUID
+    sign_in: SignIn
     expires_at: datetime
 
 
@@ -74,17 +76,24 @@ class Tickets:
 
     def _unpack(self, entry: bytes, digest: str) -> Holder:
         try:
-            bound_to, user_id, expires_at = json.loads(self._signer.unsign(entry))
+            bound_to, *fields = json.loads(self._signer.unsign(entry))
         except BadSignature:
             bound_to = None
         if bound_to != digest:
             log.warning("a ticket's entry was tampered with")
             raise Unauthenticated("The ticket is unknown, used up or expired")
-        return Holder(UUID(user_id), datetime.fromisoformat(expires_at))
+        user_id, uid, issued_at, expires_at = fields
+        return Holder(UUID(user_id), SignIn(uid, issued_at), datetime.fromisoformat(expires_at))
 
 
 def pack(holder: Holder, digest: str) -> bytes:
-    return json.dumps([digest, str(holder.user_id), holder.expires_at.isoformat()]).encode()
+    fields = [
+        str(holder.user_id),
+        holder.sign_in.uid,
+        holder.sign_in.issued_at,
+        holder.expires_at.isoformat(),
+    ]
+    return json.dumps([digest, *fields]).encode()
 
 
 def digest_of(ticket: str) -> str:

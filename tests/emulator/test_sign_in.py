@@ -9,6 +9,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from myapp.sse.revocation import REVOCATION_SECONDS
 from tests.emulator.conftest import Emulator
 from tests.support.program import run_program, running_program
 
@@ -86,6 +87,21 @@ class TestRefusal:
         emulator.change(uid, validSince=str(int(time.time())))
         assert ask(api, token) == (401, "The token was revoked")
         assert ask(api, emulator.sign_in(email))[0] == 200
+
+
+class TestRevocation:
+    @pytest.mark.timeout(3 * REVOCATION_SECONDS)
+    def test_ends_an_open_stream(self, api: httpx.Client, emulator: Emulator, email: str) -> None:
+        uid = emulator.sign_up(email)
+        headers = {"Authorization": f"Bearer {emulator.sign_in(email)}"}
+        with api.stream("GET", "/events", headers=headers) as answer:
+            lines = answer.iter_lines()
+            next(lines)
+            time.sleep(1.1)  # times of tokens are whole seconds
+            emulator.change(uid, validSince=str(int(time.time())))
+            began = time.monotonic()
+            assert len(list(lines)) > 0
+        assert time.monotonic() - began < REVOCATION_SECONDS + 15
 
 
 class TestSync:

@@ -1,6 +1,6 @@
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,7 +16,7 @@ from myapp.enums import UserStatus
 from myapp.errors import Forbidden, Unauthenticated, Unavailable
 from myapp.identity.accounts import Accounts
 from myapp.identity.authenticator import Authenticator, Principal
-from myapp.identity.base import Identity, NotYetValid
+from myapp.identity.base import Identity, NotYetValid, SignIn
 from myapp.identity.shared_cache import KEY_PREFIX, REDIS_SECONDS, SharedCache
 from tests.support.hubs import until
 
@@ -60,6 +60,9 @@ class World:
             datetime.fromtimestamp(second, UTC) for second in (START, START + self.lifetime)
         )
         return Identity(self.genuine[token], "ada@example.com", True, None, issued_at, expires_at)
+
+    async def find_ended(self, _sign_ins: Collection[SignIn]) -> frozenset[SignIn]:
+        return frozenset()
 
     async def close(self) -> None:
         pass
@@ -148,7 +151,7 @@ async def refusal_by(process: Process) -> str:
 class TestLettingIn:
     async def test_a_genuine_token_is_its_owner(self, process: Process, world: World) -> None:
         principal = await process.authenticate()
-        assert principal.uid == "ada"
+        assert principal.sign_in.uid == "ada"
         assert principal.user.identity_uid == "ada"
         assert principal.expires_at == datetime.fromtimestamp(START + 3600, UTC)
 
@@ -175,14 +178,14 @@ class TestLettingIn:
         first.cancel()
         await asyncio.sleep(0)
         world.go.set()
-        assert (await second).uid == "ada"
+        assert (await second).sign_in.uid == "ada"
 
     async def test_another_process_asks_redis_and_not_the_provider(
         self, process: Process, other: Process, world: World
     ) -> None:
         here = await process.authenticate()
         there = await other.authenticate()
-        assert there == Principal(here.user, "ada", here.expires_at)
+        assert there == Principal(here.user, SignIn("ada", START), here.expires_at)
         assert (world.verifications, world.resolutions) == (1, 1)
 
     async def test_a_known_token_never_yields_to_the_loop(self, process: Process) -> None:
@@ -264,7 +267,7 @@ class TestRefusing:
         with pytest.raises(Unauthenticated):
             await process.authenticate()
         world.early = False
-        assert (await process.authenticate()).uid == "ada"
+        assert (await process.authenticate()).sign_in.uid == "ada"
 
     async def test_a_provider_out_of_reach_is_unavailable_and_not_remembered(
         self, process: Process, world: World
@@ -273,15 +276,15 @@ class TestRefusing:
         with pytest.raises(Unavailable):
             await process.authenticate()
         world.away = False
-        assert (await process.authenticate()).uid == "ada"
+        assert (await process.authenticate()).sign_in.uid == "ada"
 
     async def test_known_tokens_are_good_while_the_provider_is_out_of_reach(
         self, process: Process, other: Process, world: World
     ) -> None:
         await process.authenticate()
         world.away = True
-        assert (await process.authenticate()).uid == "ada"
-        assert (await other.authenticate()).uid == "ada"
+        assert (await process.authenticate()).sign_in.uid == "ada"
+        assert (await other.authenticate()).sign_in.uid == "ada"
 
 
 class TestTampering:
@@ -367,8 +370,8 @@ class TestWithoutRedis:
     ) -> None:
         await process.authenticate(TOKEN)
         kill_valkey()
-        assert (await process.authenticate(TOKEN)).uid == "ada"
-        assert (await process.authenticate(OTHER_TOKEN)).uid == "bob"
+        assert (await process.authenticate(TOKEN)).sign_in.uid == "ada"
+        assert (await process.authenticate(OTHER_TOKEN)).sign_in.uid == "bob"
         with pytest.raises(Unauthenticated):
             await process.authenticate("e30.e30.AAAB")
 

@@ -16,6 +16,7 @@ from structlog.testing import capture_logs
 
 from myapp.config import ConfigError
 from myapp.errors import Unauthenticated, Unavailable
+from myapp.identity.base import SignIn
 from myapp.identity.firebase import FirebaseProvider
 
 PROJECT = "demo-project"
@@ -180,6 +181,44 @@ class TestRevocation:
             for _ in range(2):
                 assert (await provider.verify(token)).uid == "ada"
         assert len(logs) == 1
+
+    async def test_of_many_sign_ins_those_are_found_that_are_good_no_more(
+        self, provider: FirebaseProvider, lookup: Lookup
+    ) -> None:
+        users: list[dict[str, object]] = [
+            {"localId": "ada", "validSince": "1000"},
+            {"localId": "bob", "disabled": True},
+            {"localId": "eve"},
+        ]
+        lookup.answer = (200, {"users": users})
+        good = {SignIn("ada", 1000), SignIn("ada", 2000.5), SignIn("eve", 1)}
+        ended = {SignIn("ada", 999), SignIn("bob", 2000), SignIn("deleted", 2000)}
+        assert await provider.find_ended(good | ended) == ended
+
+    @pytest.mark.parametrize(
+        "answer",
+        [(502, {}), (200, b"<html>"), (200, {"users": [7]}), (400, {"error": {"message": "X"}})],
+        ids=["broken", "no JSON", "nonsense", "refused"],
+    )
+    async def test_no_sign_in_is_found_while_firebase_gives_no_answer(
+        self, provider: FirebaseProvider, lookup: Lookup, answer: tuple[int, object]
+    ) -> None:
+        lookup.answer = answer
+        with pytest.raises(Unavailable):
+            await provider.find_ended([SignIn("ada", 1)])
+
+    async def test_no_sign_in_is_found_without_permission_to_ask(
+        self, provider: FirebaseProvider, lookup: Lookup
+    ) -> None:
+        lookup.answer = (403, {"error": {"message": "INSUFFICIENT_PERMISSION"}})
+        with capture_logs() as logs:
+            assert await provider.find_ended([SignIn("ada", 1)]) == set()
+        assert len(logs) == 1
+
+    async def test_no_sign_in_is_asked_for_without_credentials(self) -> None:
+        provider = FirebaseProvider(project_id=PROJECT, certificates_url="http://127.0.0.1:9/")
+        assert await provider.find_ended([SignIn("ada", 1)]) == set()
+        await provider.close()
 
 
 class TestEmulator:

@@ -9,13 +9,14 @@ from redis.asyncio import Redis
 from structlog.testing import capture_logs
 
 from myapp.bus import MessageBus
+from myapp.identity.base import SignIn
 from myapp.identity.shared_cache import SharedCache, key_of
 from myapp.identity.verification import Verification
 
 NOW = 1_800_000_000.0
 ADA, BOB = b"a" * 32, b"b" * 32  # digests
 SECRET = b"s" * 32
-VERIFICATION = Verification(uuid4(), "ada", NOW, NOW + 3600)
+VERIFICATION = Verification(uuid4(), SignIn("ada", NOW - 1), NOW, NOW + 3600)
 
 
 @pytest.fixture

@@ -16,13 +16,14 @@ from myapp.database.user import User
 from myapp.enums import UserRole, UserStatus
 from myapp.errors import Forbidden, RateLimited, Unavailable
 from myapp.events import Event
+from myapp.identity.base import MOST_SIGN_INS, SignIn
 from myapp.lua import read_script
 from myapp.sse.history import KEPT_EVENTS
 from myapp.sse.keys import Key
 from myapp.sse.leases import Leases
 from myapp.sse.stream import BUFFERED_EVENTS
 from tests.sse.conftest import AddUser, StartProcess
-from tests.support.hubs import Process, until
+from tests.support.hubs import SIGN_IN, Process, until
 from tests.support.valkey import Valkey
 
 DAY = 24 * 3600 * 1000
@@ -558,6 +559,45 @@ class TestEnd:
             await opening
         assert refusal.value.error_code == "account_suspended"
         assert one.metric("event_streams_open") == 0
+
+
+class TestRevocation:
+    async def test_ends_the_streams_of_that_sign_in_alone(
+        self, start_process: StartProcess, ada: User, bob: User
+    ) -> None:
+        process = await start_process(revocation_seconds=0.1)
+        before, after = SignIn("ada", 1000), SignIn("ada", 2000)
+        ended = [await process.connect(ada, sign_in=before) for _ in range(2)]
+        others = [
+            await process.connect(ada, sign_in=after),
+            await process.connect(bob, sign_in=SignIn("bob", 1000)),
+        ]
+        process.ended.add(before)
+        await until(lambda: all(client.ended for client in ended))
+        await asyncio.sleep(0.3)
+        assert not any(client.ended for client in others)
+
+    async def test_is_looked_for_among_more_streams_than_the_provider_takes_at_once(
+        self, start_process: StartProcess, add_user: Callable[[], User]
+    ) -> None:
+        process = await start_process(revocation_seconds=0.1)
+        sign_ins = [SignIn(f"u{n}", 1000) for n in range(MOST_SIGN_INS + 1)]
+        clients = [await process.connect(add_user(), sign_in=each) for each in sign_ins]
+        process.ended.update((sign_ins[0], sign_ins[-1]))
+        await until(lambda: clients[0].ended and clients[-1].ended)
+        assert sum(client.ended for client in clients) == 2
+
+    async def test_ends_nothing_while_the_provider_is_away_and_is_found_after_it(
+        self, start_process: StartProcess, ada: User
+    ) -> None:
+        process = await start_process(revocation_seconds=0.1)
+        client = await process.connect(ada)
+        process.provider_is_away = True
+        process.ended.add(SIGN_IN)
+        await asyncio.sleep(0.5)
+        assert not client.ended
+        process.provider_is_away = False
+        await until(lambda: client.ended)
 
 
 class TestLimit:

@@ -15,7 +15,7 @@ from myapp.sse.metrics import StreamMetrics
 from myapp.sse.position import Position
 from myapp.sse.stream import Reader, Source, Stream
 from myapp.sse.turns import Turns
-from tests.support.hubs import HOUR, Client, Process, until
+from tests.support.hubs import HOUR, SIGN_IN, Client, Process, until
 
 
 class FailingHistory(History):
@@ -42,7 +42,7 @@ async def test_what_comes_while_a_catching_up_fails_is_sent_in_its_order(
     history, feeds = FailingHistory(one), one.hub.feeds
     feed = feeds.of_user(ada.id)
     stream = Stream(
-        Reader(ada.id, time.time() + HOUR, is_admin=False, abort=lambda: None),
+        Reader(ada.id, SIGN_IN, time.time() + HOUR, is_admin=False, abort=lambda: None),
         feed,
         number=1,
         source=Source(history, feeds, StreamMetrics(CollectorRegistry()), Turns()),

@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 from myapp.database.base import new_id
 from myapp.errors import Unauthenticated, Unavailable
 from myapp.sse.tickets import Holder, Tickets
+from tests.support.hubs import SIGN_IN
 from tests.support.valkey import Valkey
 
 SECRET = b"t" * 32
@@ -29,7 +30,7 @@ def tickets(redis: Redis) -> Tickets:
 
 @pytest.fixture
 def holder() -> Holder:
-    return Holder(new_id(), datetime.now(UTC) + timedelta(hours=1))
+    return Holder(new_id(), SIGN_IN, datetime.now(UTC) + timedelta(hours=1))
 
 
 async def test_a_ticket_lets_its_holder_in(tickets: Tickets, holder: Holder) -> None:
@@ -52,7 +53,7 @@ async def test_it_holds_for_half_a_minute(tickets: Tickets, holder: Holder, redi
 
 
 async def test_it_holds_no_longer_than_the_token(tickets: Tickets) -> None:
-    expired = Holder(new_id(), datetime.now(UTC) - timedelta(seconds=1))
+    expired = Holder(new_id(), SIGN_IN, datetime.now(UTC) - timedelta(seconds=1))
     with pytest.raises(Unauthenticated):
         await tickets.redeem(await tickets.issue(expired))
 

@@ -6,7 +6,7 @@ All that they share is a real server.
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from uuid import UUID
@@ -19,17 +19,21 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from myapp.bus import MessageBus
 from myapp.database.user import User
+from myapp.errors import Unavailable
 from myapp.events import Event
 from myapp.identity.accounts import Accounts
+from myapp.identity.base import MOST_SIGN_INS, SignIn
 from myapp.sse.history import KEPT_EVENTS
 from myapp.sse.hub import CLOSE_SECONDS, ENDS_A_SECOND, Hub
 from myapp.sse.leases import Leases
 from myapp.sse.metrics import StreamMetrics
+from myapp.sse.revocation import REVOCATION_SECONDS
 from myapp.sse.stream import Reader, Stream
 from tests.support.event_stream import Parser
 
 SECRET = b"s" * 32
 HOUR = 3600.0
+SIGN_IN = SignIn("ada", 1_800_000_000)
 
 
 @dataclass
@@ -84,6 +88,7 @@ class Process:
         ends_a_second: int = ENDS_A_SECOND,
         leases_type: type[Leases] = Leases,
         close_seconds: float = CLOSE_SECONDS,
+        revocation_seconds: float = REVOCATION_SECONDS,
     ) -> None:
         self.redis: Redis = Redis.from_url(
             url,
@@ -91,6 +96,8 @@ class Process:
             retry=Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
         )
         self.users = users
+        self.ended: set[SignIn] = set()
+        self.provider_is_away = False
         self.bus = bus_type(self.redis)
         self.accounts = Accounts(self.bus, load=self._load)
         self.registry = CollectorRegistry()
@@ -105,6 +112,8 @@ class Process:
             kept_events=kept_events,
             ends_a_second=ends_a_second,
             close_seconds=close_seconds,
+            find_ended=self._find_ended,
+            revocation_seconds=revocation_seconds,
         )
         self.clients: list[Client] = []
 
@@ -114,6 +123,12 @@ class Process:
     async def _load_many(self, user_ids: Sequence[UUID]) -> list[User]:
         return [self.users[user_id] for user_id in user_ids if user_id in self.users]
 
+    async def _find_ended(self, sign_ins: Collection[SignIn]) -> set[SignIn]:
+        assert 1 <= len(sign_ins) <= MOST_SIGN_INS
+        if self.provider_is_away:
+            raise Unavailable
+        return self.ended & set(sign_ins)
+
     async def connect(
         self,
         user: User,
@@ -122,6 +137,7 @@ class Process:
         lifetime: float = HOUR,
         is_admin: bool = False,
         reads: bool = True,
+        sign_in: SignIn = SIGN_IN,
     ) -> Client:
         """A client of that user's; with `reads` it takes what comes."""
         found: list[Client] = []
@@ -131,7 +147,7 @@ class Process:
             if found[0].task:
                 found[0].task.cancel()
 
-        reader = Reader(user.id, time.time() + lifetime, is_admin, abort)
+        reader = Reader(user.id, sign_in, time.time() + lifetime, is_admin, abort)
         client = Client(await self.hub.open(reader, last_event_id=last_event_id))
         found.append(client)
         self.clients.append(client)

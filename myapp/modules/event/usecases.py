@@ -1,8 +1,6 @@
 """What can be done with live events."""
 
 from collections.abc import Callable
-from datetime import datetime
-from uuid import UUID
 
 from myapp.audit import Actor, Audit
 from myapp.database.audit import ActorType
@@ -33,15 +31,13 @@ class StreamUsecase:
 
     async def issue_ticket(self, principal: Principal) -> str:
         """A ticket for one stream, which ends with the token that it was got with."""
-        return await self._tickets.issue(Holder(principal.user.id, principal.expires_at))
+        return await self._tickets.issue(holder_of(principal))
 
     async def open(
         self, principal: Principal, *, last_event_id: str | None, abort: Abort
     ) -> Stream:
         """A user's own stream. Raises RateLimited over the limit of streams."""
-        return await self._open(
-            principal.user.id, principal.expires_at, last_event_id=last_event_id, abort=abort
-        )
+        return await self._open(holder_of(principal), last_event_id=last_event_id, abort=abort)
 
     async def open_by_ticket(
         self, ticket: str, *, last_event_id: str | None, abort: Abort
@@ -52,20 +48,14 @@ class StreamUsecase:
         if user is None:
             raise Unauthenticated("The account behind this ticket is gone")
         user.check_active()
-        return await self._open(
-            holder.user_id, holder.expires_at, last_event_id=last_event_id, abort=abort
-        )
+        return await self._open(holder, last_event_id=last_event_id, abort=abort)
 
     async def open_everything(
         self, principal: Principal, *, last_event_id: str | None, abort: Abort
     ) -> Stream:
         """Everyone's events, for an administrator."""
         return await self._open(
-            principal.user.id,
-            principal.expires_at,
-            last_event_id=last_event_id,
-            abort=abort,
-            is_admin=True,
+            holder_of(principal), last_event_id=last_event_id, abort=abort, is_admin=True
         )
 
     def watch(self, on_news: Callable[[], None]) -> Watch:
@@ -81,15 +71,19 @@ class StreamUsecase:
 
     async def _open(
         self,
-        user_id: UUID,
-        expires_at: datetime,
+        holder: Holder,
         *,
         last_event_id: str | None,
         abort: Abort,
         is_admin: bool = False,
     ) -> Stream:
-        reader = Reader(user_id, expires_at.timestamp(), is_admin, abort)
+        expires_at = holder.expires_at.timestamp()
+        reader = Reader(holder.user_id, holder.sign_in, expires_at, is_admin, abort)
         return await self._hub.open(reader, last_event_id=last_event_id)
+
+
+def holder_of(principal: Principal) -> Holder:
+    return Holder(principal.user.id, principal.sign_in, principal.expires_at)
 
 
 class PublishUsecase:
