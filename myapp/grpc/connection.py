@@ -4,6 +4,7 @@ from asyncio import BaseTransport, Future, Transport, get_running_loop
 from typing import cast
 
 from grpclib.config import Configuration
+from grpclib.protocol import Connection as H2Connection
 from grpclib.protocol import EventsProcessor, H2Protocol
 from h2.config import H2Configuration
 from h2.events import DataReceived, Event, UnknownFrameReceived
@@ -44,6 +45,7 @@ class Connection(H2Protocol):
     def connection_made(self, transport: BaseTransport) -> None:
         super().connection_made(transport)
         self.processor = Events(self.handler, self.connection)
+        hear_no_goodbye(self.connection)
         self._transport = cast("Transport", transport)
         self._connections.add(self)
         if self._connections.over:  # its handshake of TLS took longer than the server's end
@@ -80,6 +82,14 @@ class Connection(H2Protocol):
         frame = GoAwayFrame(stream_id=0, last_stream_id=last_stream_id)
         if not self._transport.is_closing():
             self._transport.write(frame.serialize())
+
+
+def hear_no_goodbye(connection: H2Connection) -> None:
+    """A client that closes sends a GOAWAY, waits for its calls, and hangs up by itself.
+
+    h2 takes it for the end, would send no answer after it, and grpclib cancels all calls.
+    """
+    connection._connection._frame_dispatch_table[GoAwayFrame] = lambda _frame: ([], [])  # noqa: SLF001  # no public way
 
 
 class Events(EventsProcessor):

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from contextlib import suppress
 
 import pytest
-from hyperframe.frame import DataFrame, Frame
+from hyperframe.frame import DataFrame, Frame, GoAwayFrame
 
-from tests.grpc.probe import Logs, Running, wait_for
+from tests.grpc.probe import Logs, Note, Running, wait_for
 from tests.grpc.wire import GOOD, Wire, framed
 
 
@@ -79,6 +79,17 @@ class TestFrames:
         assert wire.call()["grpc-status"] == "0"
         assert logs.troubles() == []
         wait_for(lambda: not server.held_streams())
+
+    def test_a_client_that_says_goodbye_has_the_answers_to_its_calls(
+        self, server: Running, wire: Wire, logs: Logs
+    ) -> None:
+        stream = wire.request()
+        note = Note(text="last", seconds=0.3)
+        wire.h2.send_data(stream, framed(note.SerializeToString()), end_stream=True)
+        wire.send(GoAwayFrame().serialize())
+        assert wire.answer(stream)["grpc-status"] == "0"
+        assert server.probe.ended == ["last"]
+        assert logs.troubles() == []
 
     def test_http_1_is_shown_the_door(self, server: Running, logs: Logs) -> None:
         with socket.create_connection(("127.0.0.1", server.port), timeout=5) as client:
