@@ -1,14 +1,18 @@
 """Streams over several processes, against a real server."""
 
 import asyncio
+import gc
 import json
 import time
+import weakref
 from collections.abc import Callable, Iterable
+from contextvars import ContextVar
 from typing import Any
 from uuid import UUID
 
 import pytest
 import redis
+from prometheus_client import CollectorRegistry
 from redis.asyncio import Redis
 
 from myapp.bus import Callback, MessageBus, Unsubscribe
@@ -27,9 +31,8 @@ from tests.support.hubs import SIGN_IN, Process, until
 from tests.support.valkey import Valkey
 
 DAY = 24 * 3600 * 1000
-
-
 LATE_SECONDS = 0.2
+REQUEST: ContextVar[object] = ContextVar("request")
 
 
 class LateBus(MessageBus):
@@ -95,6 +98,22 @@ class TestOpening:
         client = await one.connect(ada)
         await one.tell(ada, 2)
         await until(lambda: client.numbers == [2])
+
+    async def test_nothing_of_the_request_is_kept_while_the_stream_is_open(
+        self, one: Process, ada: User, bob: User
+    ) -> None:
+        await one.connect(bob)  # connections to Redis are kept, and so is what they were made in
+
+        async def serve_request() -> weakref.ref[CollectorRegistry]:
+            of_request = CollectorRegistry()  # anything would do
+            REQUEST.set(of_request)
+            await one.connect(ada, reads=False)
+            return weakref.ref(of_request)
+
+        of_request = await asyncio.create_task(serve_request())
+        await asyncio.sleep(0)
+        gc.collect()
+        assert of_request() is None
 
 
 class TestLive:
