@@ -36,6 +36,7 @@ from myapp.queue.client import JobQueue
 from myapp.queue.connection import DRIVER, RedisLink, connect_queue
 from myapp.rate_limits import RateLimits, rates_of
 from myapp.secrets import derive_key, read_or_make
+from myapp.sse.guard import Standing
 from myapp.sse.hub import Hub
 from myapp.sse.metrics import StreamMetrics
 from myapp.storage import open_storage
@@ -201,7 +202,7 @@ def assemble(
         accounts,
         secret=secret,
         metrics=StreamMetrics(metrics),
-        load_users=load_users,
+        load_standings=load_standings,
         find_ended=others.identity.find_ended,
     )
     return Resources(
@@ -309,5 +310,6 @@ async def load_user(user_id: UUID) -> User | None:
     return await User.get_or_none(id=user_id)
 
 
-async def load_users(user_ids: Sequence[UUID]) -> list[User]:
-    return await User.filter(id__in=user_ids)
+async def load_standings(user_ids: Sequence[UUID]) -> list[Standing]:
+    rows = await User.filter(id__in=user_ids).values_list("id", "status", "role")
+    return [Standing(*row) for row in rows]

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from itertools import islice
+from typing import NamedTuple
 from uuid import UUID
 
 import structlog
@@ -16,7 +17,16 @@ RETRY_SECONDS = 0.5
 # The event that says why is on its way, from the outbox, as the change becomes known.
 LAST_WORD_SECONDS = 0.3
 
-LoadUsers = Callable[[Sequence[UUID]], Awaitable[Sequence[User]]]
+
+class Standing(NamedTuple):
+    """What of a user decides whether they may read."""
+
+    id: UUID
+    status: UserStatus
+    role: UserRole
+
+
+LoadStandings = Callable[[Sequence[UUID]], Awaitable[Iterable[Standing]]]
 
 log = structlog.get_logger()
 
@@ -25,13 +35,14 @@ class Guard:
     """Asks the database about users who are suspected to have changed, many at a time."""
 
     def __init__(
-        self, load_users: LoadUsers, *, streams_of: Callable[[UUID], Collection[Stream]]
+        self, load: LoadStandings, *, streams_of: Callable[[UUID], Collection[Stream]]
     ) -> None:
-        """`load_users` reads those users that there are; `streams_of` are one user's open ones."""
-        self._load_users = load_users
+        """`load` asks for those users that there are; `streams_of` are one user's open ones."""
+        self._load = load
         self._streams_of = streams_of
         self._suspects: dict[UUID, None] = {}
         self._wake = asyncio.Event()
+        self._told = False
 
     def suspect(self, user_ids: Iterable[UUID]) -> None:
         """Has these users looked at again. It is cheap to suspect whoever has no stream."""
@@ -51,13 +62,16 @@ class Guard:
                 self._wake.clear()
                 continue
             try:
-                self._judge(batch, await self._load_users(batch))
+                self._judge(batch, await self._load(batch))
+                self._told = False
             except Exception as error:  # noqa: BLE001  # whatever it was, they are asked for again
-                log.warning("users of open streams cannot be looked at", error=repr(error))
+                if not self._told:
+                    log.warning("users of open streams cannot be looked at", error=repr(error))
+                self._told = True
                 self.suspect(batch)
                 await asyncio.sleep(RETRY_SECONDS)
 
-    def _judge(self, user_ids: Sequence[UUID], users: Sequence[User]) -> None:
+    def _judge(self, user_ids: Sequence[UUID], users: Iterable[Standing]) -> None:
         found = {user.id: user for user in users}
         loop = asyncio.get_running_loop()
         for user_id in user_ids:
@@ -66,7 +80,7 @@ class Guard:
                     loop.call_later(LAST_WORD_SECONDS, stream.end)
 
 
-def may_read(user: User | None, *, as_admin: bool) -> bool:
+def may_read(user: Standing | User | None, *, as_admin: bool) -> bool:
     """Whether a stream of theirs may be open."""
     return (
         user is not None

@@ -20,7 +20,7 @@ from myapp.events import Event
 from myapp.identity.accounts import Accounts
 from myapp.secrets import derive_key
 from myapp.sse.feed import Feed, Feeds
-from myapp.sse.guard import Guard, LoadUsers, may_read
+from myapp.sse.guard import Guard, LoadStandings, may_read
 from myapp.sse.history import KEPT_EVENTS, Entry, History
 from myapp.sse.leases import Leases
 from myapp.sse.metrics import StreamMetrics
@@ -34,7 +34,8 @@ from myapp.until import end, finish
 TICK_SECONDS = 0.5
 HEARTBEAT_TICKS = 30  # a stream's heartbeat, and the renewal of its lease, come every 15 s
 REPORT_TICKS = 10
-SUSPICION_TICKS = 4  # while no change of a user can be heard
+# Each user is looked at every 4 s: who announced a change may have died, or had no Redis.
+SUSPICION_TICKS = 8
 ENDS_A_SECOND = 2000  # streams that end at a drain: each comes back to another process
 LONGEST_DRAIN_SECONDS = 5.0
 CLOSE_SECONDS = 1.0
@@ -65,7 +66,7 @@ class Hub:
         *,
         secret: bytes,
         metrics: StreamMetrics,
-        load_users: LoadUsers,
+        load_standings: LoadStandings,
         find_ended: FindEnded,
         leases: Leases | None = None,
         kept_events: int = KEPT_EVENTS,
@@ -88,7 +89,7 @@ class Hub:
         self._leases = leases or Leases(redis)
         self._ends_a_second = ends_a_second
         self._close_seconds = close_seconds
-        self._guard = Guard(load_users, streams_of=self._streams_of)
+        self._guard = Guard(load_standings, streams_of=self._streams_of)
         self._revocation = Revocation(
             find_ended, streams=lambda: self._streams, period=revocation_seconds
         )
@@ -258,6 +259,11 @@ class Hub:
     def _suspect(self, user_id: UUID | None) -> None:
         self._guard.suspect(tuple(self._by_user) if user_id is None else (user_id,))
 
+    def _suspect_some(self, turn: int) -> None:
+        """All in turns, so that the database is not asked for all of them at once."""
+        due = [s.reader.user_id for s in self._streams if s.number % SUSPICION_TICKS == turn]
+        self._guard.suspect(due)
+
     def _streams_of(self, user_id: UUID) -> dict[Stream, None]:
         return self._by_user.get(user_id, {})
 
@@ -271,8 +277,7 @@ class Hub:
             if tick % REPORT_TICKS == 0 and (self._streams or self._reported):
                 self._reported = len(self._streams)
                 self._start(self._try(self._leases.report(self._reported)))
-            if tick % SUSPICION_TICKS == 0 and not self._bus.connected:
-                self._suspect(None)
+            self._suspect_some(tick % SUSPICION_TICKS)
 
     def _end_expired(self, now: float) -> None:
         for stream in self._streams:

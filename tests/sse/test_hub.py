@@ -525,6 +525,15 @@ class TestEnd:
         await one.accounts.announce(ada.id)
         await until(lambda: client.ended, within=3)
 
+    async def test_comes_within_five_seconds_where_nobody_announced_why(
+        self, one: Process, ada: User, bob: User
+    ) -> None:
+        """Whoever made the change may have died with it, or had no Redis of its own."""
+        client, other = await one.connect(ada), await one.connect(bob)
+        ada.status = UserStatus.SUSPENDED
+        await until(lambda: client.ended, within=15)
+        assert not other.ended
+
     async def test_comes_to_an_administrators_stream_with_the_demotion_alone(
         self, one: Process, other: Process, admin: User
     ) -> None:

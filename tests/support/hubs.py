@@ -23,6 +23,7 @@ from myapp.errors import Unavailable
 from myapp.events import Event
 from myapp.identity.accounts import Accounts
 from myapp.identity.base import MOST_SIGN_INS, SignIn
+from myapp.sse.guard import Standing
 from myapp.sse.history import KEPT_EVENTS
 from myapp.sse.hub import CLOSE_SECONDS, ENDS_A_SECOND, Hub
 from myapp.sse.leases import Leases
@@ -107,7 +108,7 @@ class Process:
             self.accounts,
             secret=SECRET,
             metrics=StreamMetrics(self.registry),
-            load_users=self._load_many,
+            load_standings=self._load_standings,
             leases=leases_type(self.redis, lease_seconds=lease_seconds),
             kept_events=kept_events,
             ends_a_second=ends_a_second,
@@ -120,8 +121,9 @@ class Process:
     async def _load(self, user_id: UUID) -> User | None:
         return self.users.get(user_id)
 
-    async def _load_many(self, user_ids: Sequence[UUID]) -> list[User]:
-        return [self.users[user_id] for user_id in user_ids if user_id in self.users]
+    async def _load_standings(self, user_ids: Sequence[UUID]) -> list[Standing]:
+        found = [self.users[user_id] for user_id in user_ids if user_id in self.users]
+        return [Standing(user.id, user.status, user.role) for user in found]
 
     async def _find_ended(self, sign_ins: Collection[SignIn]) -> set[SignIn]:
         assert 1 <= len(sign_ins) <= MOST_SIGN_INS
