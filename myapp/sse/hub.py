@@ -102,6 +102,7 @@ class Hub:
         self._forget_bus: Unsubscribe | None = None
         self._keepers: list[asyncio.Task[None]] = []
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._renewing: set[asyncio.Task[Any]] = set()
         self._reported = 0
 
     async def __aenter__(self) -> Self:
@@ -225,7 +226,13 @@ class Hub:
                 topic.subscription.add_done_callback(unsubscribe)
         self._metrics.open.dec()
         if not self._closed:  # else its lease runs out
-            self._start(self._try(self._leases.release(user_id, stream.number)))
+            self._start(self._try(self._give_back(user_id, stream.number)))
+
+    async def _give_back(self, user_id: UUID, number: int) -> None:
+        """A renewal under way, which began with this stream, would take its lease once more."""
+        if self._renewing:
+            await asyncio.wait(tuple(self._renewing))
+        await self._leases.release(user_id, number)
 
     # What happens
 
@@ -291,7 +298,9 @@ class Hub:
             stream.beat()
         if due:
             leases = [(stream.reader.user_id, stream.number) for stream in due]
-            self._start(self._try(self._leases.renew(leases)))
+            renewing = self._start(self._try(self._leases.renew(leases)))
+            self._renewing.add(renewing)
+            renewing.add_done_callback(self._renewing.discard)
 
     # Work beside
 

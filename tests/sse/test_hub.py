@@ -23,6 +23,7 @@ from myapp.events import Event
 from myapp.identity.base import MOST_SIGN_INS, SignIn
 from myapp.lua import read_script
 from myapp.sse.history import KEPT_EVENTS
+from myapp.sse.hub import HEARTBEAT_TICKS
 from myapp.sse.keys import Key
 from myapp.sse.leases import Leases
 from myapp.sse.stream import BUFFERED_EVENTS
@@ -58,6 +59,20 @@ class SlowLeases(Leases):
             self._given_up.set()
         for _ in range(number % 4):
             await asyncio.sleep(0)
+
+
+class HeldRenewals(Leases):
+    """A renewal waits until it may go on."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.renewed: list[tuple[UUID, int]] = []
+        self.may_go_on = asyncio.Event()
+
+    async def renew(self, streams: Iterable[tuple[UUID, int]]) -> None:
+        self.renewed = list(streams)
+        await self.may_go_on.wait()
+        await super().renew(self.renewed)
 
 
 class TestOpening:
@@ -665,6 +680,28 @@ class TestLimit:
             await other.connect(ada)
         await asyncio.sleep(3.1)
         await other.connect(ada)
+
+    async def test_counts_no_stream_that_closed_while_its_lease_was_renewed(
+        self, start_process: StartProcess, add_user: Callable[[], User]
+    ) -> None:
+        made: list[HeldRenewals] = []
+
+        def make(*arguments: Any, **options: Any) -> HeldRenewals:
+            made.append(HeldRenewals(*arguments, **options))
+            return made[0]
+
+        process = await start_process(leases_type=make)
+        users = [add_user() for _ in range(HEARTBEAT_TICKS)]  # so that it is one's turn soon
+        clients = {user.id: await process.connect(user) for user in users}
+        await until(lambda: bool(made[0].renewed))
+        user_id, _ = made[0].renewed[0]
+        await clients[user_id].close()
+        await asyncio.sleep(0.2)
+        made[0].may_go_on.set()
+        await asyncio.sleep(0.2)
+        async with asyncio.timeout(5):
+            while await process.redis.exists(Key.LEASES % user_id):  # noqa: ASYNC110  # from outside
+                await asyncio.sleep(0.05)
 
     async def test_counts_streams_that_stay_for_longer_than_a_lease(
         self, one: Process, other: Process, ada: User

@@ -87,7 +87,7 @@ class Process:
         bus_type: type[MessageBus] = MessageBus,
         kept_events: int = KEPT_EVENTS,
         ends_a_second: int = ENDS_A_SECOND,
-        leases_type: type[Leases] = Leases,
+        leases_type: Callable[..., Leases] = Leases,
         close_seconds: float = CLOSE_SECONDS,
         revocation_seconds: float = REVOCATION_SECONDS,
     ) -> None:
