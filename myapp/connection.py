@@ -9,6 +9,7 @@ answer streams. `app.asgi_http_class = Connection` and `app.request_class = Requ
 import asyncio
 import time
 from collections.abc import AsyncIterable, Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, cast
 
@@ -24,7 +25,9 @@ from quart.wrappers.response import DataBody
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge, RequestTimeout
 from werkzeug.wrappers import Response as WerkzeugResponse
 
+from myapp.errors import AppError
 from myapp.protocol import EXTENSION
+from myapp.response import fail
 
 log = structlog.get_logger()
 
@@ -177,19 +180,48 @@ def current_request() -> Request:
     return cast("Request", request_ctx.request)
 
 
+@dataclass(slots=True)
+class Opening:
+    """What an answer begins with, and what another one in its place would have."""
+
+    head: Any
+    standing_headers: Sequence[tuple[bytes, bytes]]
+    request_id: str
+
+
 class StreamedAnswer:
     """What is needed of a response to send it; of its head nothing remains once that is sent."""
 
     def __init__(self, request: Request, response: quart.Response) -> None:
         self.body = response.response
         self.timeout = response.timeout
-        self._head = make_head(request, response)
+        self._opening: Opening | None = Opening(
+            make_head(request.standing_headers, response), request.standing_headers, request.id
+        )
 
     async def begin(self, send: ASGISendCallable) -> None:
         """Sends the head, the first time that it is called."""
-        if self._head is not None:
-            head, self._head = self._head, None
+        if self._opening is not None:
+            head, self._opening = self._opening.head, None
             await send(head)
+
+    async def refuse(self, error: AppError, send: ASGISendCallable) -> None:
+        """Answers with the error instead. Raises it where the head has been sent."""
+        if self._opening is None:
+            raise error
+        opening, self._opening = self._opening, None
+        log.info("answer refused", code=error.error_code, request_id=opening.request_id)
+        response = fail(error, request_id=opening.request_id)
+        head = make_head(opening.standing_headers, response)
+        head["headers"] += [each for each in opening.head["headers"] if is_of_origin(each[0])]
+        await send(head)
+        await send(
+            {
+                "type": "http.response.body",
+                "body": await response.get_data(as_text=False),
+                "more_body": False,
+            }
+        )
 
 
 class Connection(ASGIHTTPConnection):
@@ -212,7 +244,7 @@ class Connection(ASGIHTTPConnection):
             del request, response  # a stream may last for days, and there may be thousands
             await self._stream(answer, receive, send)
         else:
-            await send(make_head(request, response))
+            await send(make_head(request.standing_headers, response))
             await send({"type": "http.response.body", "body": body, "more_body": False})
 
     async def _stream(
@@ -241,6 +273,8 @@ class Connection(ASGIHTTPConnection):
                 raise
             log.warning("answer took too long", path=self.scope["path"], seconds=timeout)
             abort_connection(self.scope)
+        except AppError as error:
+            await answer.refuse(error, send)
         else:
             await send({"type": "http.response.body", "body": b"", "more_body": False})
 
@@ -274,13 +308,18 @@ def get_whole_body(response: ResponseTypes, method: str) -> bytes | None:
     return None
 
 
-def make_head(request: Request, response: ResponseTypes) -> Any:
+def make_head(standing_headers: Sequence[tuple[bytes, bytes]], response: ResponseTypes) -> Any:
     if response.status_code in BODILESS:
         response.headers.pop("Content-Length", None)
     headers = encode_headers(response.headers)
     names = {name for name, _ in headers}
-    headers += [header for header in request.standing_headers if header[0] not in names]
+    headers += [header for header in standing_headers if header[0] not in names]
     return {"type": "http.response.start", "status": response.status_code, "headers": headers}
+
+
+def is_of_origin(name: bytes) -> bool:
+    """Whether a header says which pages may read the answer, whatever that is."""
+    return name.startswith(b"access-control-") or name == b"vary"
 
 
 def abort_connection(scope: Mapping[str, Any]) -> None:

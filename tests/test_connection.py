@@ -14,6 +14,7 @@ from structlog.testing import capture_logs
 from werkzeug.exceptions import ClientDisconnected, HTTPException
 
 from myapp.connection import Connection, Request, abort_connection
+from myapp.errors import NotFound
 from myapp.listener import bind
 from myapp.server import serve
 
@@ -195,6 +196,16 @@ def add_broken_streams(app: Quart) -> None:
             raise ZeroDivisionError
 
         return Response(generate())
+
+    @app.get("/gone/<int:after>")
+    async def gone(after: int) -> Response:
+        async def generate() -> AsyncIterator[bytes]:
+            for _ in range(after):
+                yield b"piece"
+            raise NotFound("It was deleted")
+
+        headers = {"ETag": '"1"', "Content-Length": "10", "Access-Control-Allow-Origin": "*"}
+        return Response(generate(), headers=headers)
 
     @app.get("/short")
     async def short() -> Response:
@@ -632,6 +643,19 @@ class TestStreams:
         assert json.loads(answer.body)["success"] is False
         assert answer.headers["x-request-id"] == json.loads(answer.body)["request_id"]
         assert [line["log_level"] for line in logs] == ["error"]
+
+    async def test_what_is_gone_before_the_first_byte_is_no_500(self, client: Client) -> None:
+        answer = await client.ask("GET", "/gone/0")
+        assert answer.status == 404
+        assert json.loads(answer.body)["error"] == "It was deleted"
+        assert "etag" not in answer.headers
+        assert answer.headers["access-control-allow-origin"] == "*"
+        assert (await client.ask("GET", "/plain")).status == 200
+
+    async def test_what_is_gone_after_it_does_not_look_whole(self, client: Client) -> None:
+        await client.send("GET", "/gone/1")
+        assert (await client.read_head()).status == 200
+        assert await client.reader.read() == b"piece"
 
     async def test_a_failure_after_the_first_byte_does_not_look_whole(self, client: Client) -> None:
         with capture_logs() as logs:
