@@ -4,7 +4,11 @@ Nothing here costs what the command at hand does not need: each function imports
 that `myapp --help` loads neither Firebase nor Quart.
 """
 
+import errno
+import os
+import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +34,7 @@ ALL_ROLES = "all"
 USAGE_STATUS = 2
 FAILURE_STATUS = 1
 INTERRUPTED_STATUS = 130
+UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)  # a closed pipe is click's
 
 
 def parse_roles(_context: click.Context, _parameter: click.Parameter, value: Any) -> list[Role]:
@@ -111,8 +116,19 @@ def run_command_line(arguments: Sequence[str]) -> int:
         return report(error.sentence, USAGE_STATUS if error.details else FAILURE_STATUS)
     except AppError as error:
         return report(error.sentence, FAILURE_STATUS)
+    except OSError as error:
+        if error.errno not in UNWRITABLE:
+            raise
+        silence_output()
+        return report(f"cannot write: {error.strerror}", FAILURE_STATUS)
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED_STATUS
+
+
+def silence_output() -> None:
+    """What is left in the buffer cannot be written at the interpreter's end either."""
+    with suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def report(message: str, status: int) -> int:

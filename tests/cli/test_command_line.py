@@ -12,6 +12,7 @@ from openapi_spec_validator import validate
 
 from myapp import __version__
 from tests.cli.conftest import MyApp
+from tests.support.program import environment
 
 HEAVY = ("firebase_admin", "quart", "textual", "aioboto3", "tortoise", "saq", "grpclib", "pydantic")
 
@@ -107,6 +108,28 @@ class TestBadUsage:
         assert (done.returncode, done.stderr.count("\n")) == (2, 1)
         assert "AUTH_PROVIDER" in done.stderr
         assert not folder.exists()
+
+
+class TestFullDisk:
+    @pytest.mark.skipif(sys.platform != "linux", reason="there is no /dev/full elsewhere")
+    @pytest.mark.parametrize(
+        "arguments", [("token", "ada@example.com"), ("routes",), ("openapi", "--output=/dev/full")]
+    )
+    def test_is_one_line_and_status_1(
+        self, folder: Path, tmp_path: Path, arguments: tuple[str, ...]
+    ) -> None:
+        with Path("/dev/full").open("wb") as full:
+            done = subprocess.run(
+                [sys.executable, "-m", "myapp", *arguments],
+                stdout=full,
+                stderr=subprocess.PIPE,
+                text=True,
+                check=False,
+                env=environment(folder),
+                cwd=tmp_path,
+            )
+        assert done.returncode == 1
+        assert done.stderr == "myapp: cannot write: No space left on device\n"
 
 
 class TestToken:
