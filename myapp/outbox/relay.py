@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Protocol, Self
@@ -20,7 +19,7 @@ from myapp.outbox.metrics import OutboxMetrics
 from myapp.outbox.writing import Outbox
 from myapp.queue.client import JobQueue
 from myapp.queue.tasks import Registry
-from myapp.until import end
+from myapp.until import end, finish
 
 PAGE_ROWS = 100  # handed on well within a lease
 TIMER_SECONDS = 1.0  # how late a row is whose process died after the commit
@@ -55,6 +54,7 @@ class Relay:
         lease: RelayLease,
         metrics: OutboxMetrics,
         timer_seconds: float = TIMER_SECONDS,
+        state_seconds: float = STATE_SECONDS,
         refusal_pause: Backoff = REFUSAL_PAUSE,
     ) -> None:
         self._outbox = outbox
@@ -64,29 +64,31 @@ class Relay:
         self._lease = lease
         self._metrics = metrics
         self._timer_seconds = timer_seconds
+        self._state_seconds = state_seconds
         self._refusal_pause = refusal_pause
-        self._next_look = 0.0
         self._failures = 0
-        self._running: asyncio.Task[None] | None = None
+        self._running: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
-        self._running = asyncio.create_task(self._run())
+        self._running = [asyncio.create_task(each) for each in (self._run(), self._watch())]
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._running:
-            await end(self._running)
+        await finish(asyncio.create_task(self._end_work()))
         try:
             async with asyncio.timeout(LAST_PASS_SECONDS):
                 await self.hand_on_all()
         except (Unavailable, TimeoutError):
             log.info("the outbox was left as it is, another process hands it on")
 
+    async def _end_work(self) -> None:
+        for task in self._running:
+            await end(task)
+
     async def _run(self) -> None:
         while True:
             try:
                 await self.hand_on_all()
-                await self._look()
             except Exception as error:  # noqa: BLE001  # the relay outlives whatever goes wrong
                 await self._wait_after(error)
             else:
@@ -173,11 +175,16 @@ class Relay:
         elif tries == 1:
             says.warning("outbox row refused", error=str(error), exc_info=trace)
 
-    async def _look(self) -> None:
-        """Shows what waits, once in a while."""
-        if time.monotonic() >= self._next_look:
-            self._next_look = time.monotonic() + STATE_SECONDS
-            self._metrics.show(await OutboxRow.state())
+    async def _watch(self) -> None:
+        """Shows what waits, once in a while, also while nothing can be handed on."""
+        while True:
+            try:
+                self._metrics.show(await OutboxRow.state())
+            except Unavailable as error:
+                log.debug("the outbox cannot be looked at", error=str(error))  # the relay says so
+            except Exception:  # the gauges outlive whatever goes wrong
+                log.exception("the outbox cannot be looked at")
+            await asyncio.sleep(self._state_seconds)
 
     async def _wait_after(self, error: Exception) -> None:
         """Says so once, however long it lasts."""

@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 from structlog.contextvars import bound_contextvars
 
 from myapp.backoff import Backoff
-from myapp.database.outbox import OutboxKind, OutboxRow
+from myapp.database.outbox import OutboxKind, OutboxRow, OutboxState
 from myapp.errors import NotFound, Unavailable
 from myapp.events import Event
 from myapp.outbox.cleanup import remove_set_aside
@@ -69,6 +69,7 @@ def make(
     tasks: Registry,
     hub: Publisher,
     outbox: Outbox | None = None,
+    metrics: OutboxMetrics | None = None,
     **options: Any,
 ) -> Relay:
     return Relay(
@@ -77,7 +78,7 @@ def make(
         hub=hub,
         tasks=tasks,
         lease=RelayLease(resources.redis),
-        metrics=OutboxMetrics(CollectorRegistry()),
+        metrics=metrics or OutboxMetrics(CollectorRegistry()),
         **options,
     )
 
@@ -296,6 +297,62 @@ class TestOutage:
             assert await OutboxRow.all().count() == 3
             heard.away = False
             await until(lambda: heard.types == ["n0", "n1", "n2"])
+
+
+class Unlucky(OutboxMetrics):
+    """At first there is nothing to show: the database was away, or something else was wrong."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        super().__init__(registry)
+        self.errors: list[Exception] = [Unavailable(), ZeroDivisionError()]
+
+    def show(self, state: OutboxState) -> None:
+        if self.errors:
+            raise self.errors.pop()
+        super().show(state)
+
+
+class TestGauges:
+    async def test_follow_what_waits_while_nothing_can_be_handed_on(
+        self, resources: Resources, tasks: Registry, heard: Heard
+    ) -> None:
+        heard.away = True
+        registry = CollectorRegistry()
+        metrics = OutboxMetrics(registry)
+        await write(resources.outbox, event("a"))
+        await OutboxRow.all().update(created_at=datetime.now(UTC) - timedelta(minutes=1))
+        async with make(resources, tasks, heard, metrics=metrics, state_seconds=0.01):
+            await until(lambda: registry.get_sample_value("outbox_waiting") == 1)
+            age = registry.get_sample_value("outbox_oldest_seconds")
+            assert age is not None
+            assert age >= 60
+            await write(resources.outbox, event("b"))
+            await until(lambda: registry.get_sample_value("outbox_waiting") == 2)
+            heard.away = False
+            await until(lambda: registry.get_sample_value("outbox_waiting") == 0)
+            assert registry.get_sample_value("outbox_oldest_seconds") == 0
+
+    async def test_follow_it_while_another_has_the_lease_and_does_nothing(
+        self, resources: Resources, tasks: Registry, heard: Heard
+    ) -> None:
+        idle = RelayLease(resources.redis, seconds=60)
+        await idle.take()
+        registry = CollectorRegistry()
+        metrics = OutboxMetrics(registry)
+        async with make(resources, tasks, heard, metrics=metrics, state_seconds=0.01):
+            await write(resources.outbox, event("a"))
+            await until(lambda: registry.get_sample_value("outbox_waiting") == 1)
+            await idle.release()
+
+    async def test_go_on_after_a_look_that_failed(
+        self, resources: Resources, tasks: Registry, heard: Heard
+    ) -> None:
+        heard.away = True
+        registry = CollectorRegistry()
+        metrics = Unlucky(registry)
+        await write(resources.outbox, event("a"))
+        async with make(resources, tasks, heard, metrics=metrics, state_seconds=0.01):
+            await until(lambda: registry.get_sample_value("outbox_waiting") == 1)
 
 
 class TestRedisAway:
