@@ -14,7 +14,7 @@ from myapp.database.idempotency import IdempotentRequest
 from myapp.errors import Conflict, Unavailable
 
 KEPT = timedelta(hours=24)
-HELD = timedelta(seconds=30)  # a request that takes longer has died with its process
+HELD = timedelta(seconds=30)  # a request that takes longer counts as dead
 ATTEMPTS = 3
 
 
@@ -83,15 +83,18 @@ async def begin(key: IdempotencyKey, request_hash: str) -> Attempt:
             row = await IdempotentRequest.create(**names, **fresh)
         except IntegrityError:
             found = await IdempotentRequest.get_or_none(**names)
-            if found is not None:
-                return await meet(found, fresh)
-            continue  # It was abandoned in this moment.
+            if found is not None and (met := await meet(found, fresh)):
+                return met
+            continue  # It was abandoned, answered or taken over in this moment.
         return Attempt(row.id, holder, None)
     raise in_progress()
 
 
-async def meet(found: IdempotentRequest, fresh: Mapping[str, Any]) -> Attempt:
-    """What an earlier request under the same key means for this one."""
+async def meet(found: IdempotentRequest, fresh: Mapping[str, Any]) -> Attempt | None:
+    """What an earlier request under the same key means for this one.
+
+    None when it is no longer as it was found: one that counted as dead may yet have answered.
+    """
     now: datetime = fresh["began_at"]
     if found.began_at > now - KEPT:
         if found.request_hash != fresh["request_hash"]:
@@ -100,9 +103,11 @@ async def meet(found: IdempotentRequest, fresh: Mapping[str, Any]) -> Attempt:
             return Attempt(found.id, found.holder, found.answer)
         if found.is_under_way(at=now):
             raise in_progress()
-    mine = IdempotentRequest.filter(id=found.id, holder=found.holder)
-    if not await mine.update(answer=None, updated_at=now, **fresh):
-        raise in_progress()
+    unchanged = IdempotentRequest.filter(
+        id=found.id, holder=found.holder, answer__isnull=found.answer is None
+    )
+    if not await unchanged.update(answer=None, updated_at=now, **fresh):
+        return None
     return Attempt(found.id, fresh["holder"], None)
 
 

@@ -1,12 +1,15 @@
 """POST /notifications."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 from httpx import AsyncClient
 
 from myapp.database.api_key import Scope
+from myapp.database.connection import transaction
 from myapp.database.idempotency import IdempotentRequest
 from myapp.database.notification import Broadcast, Notification
 from myapp.database.outbox import OutboxKind, OutboxRow
@@ -14,7 +17,14 @@ from myapp.database.user import User
 from myapp.enums import UserStatus
 from myapp.errors import Conflict
 from myapp.modules.notification.broadcast import BroadcastUsecase
-from myapp.modules.notification.idempotency import IdempotencyKey, attempt, begin
+from myapp.modules.notification.idempotency import (
+    HELD,
+    Attempt,
+    IdempotencyKey,
+    attempt,
+    begin,
+    meet,
+)
 from myapp.resources import Resources
 from tests.conftest import Headers, SignIn
 from tests.modules.notification.conftest import MakeUser
@@ -226,11 +236,53 @@ class TestAttempt:
             await dead.answer({"n": 2})
         assert (await begin(self.KEY, "hash")).replay == {"n": 1}
 
+    async def begin_slowly(self) -> Attempt:
+        """An attempt that takes so long that it counts as dead."""
+        slow = await begin(self.KEY, "hash")
+        await IdempotentRequest.all().update(held_until=datetime.now(UTC))
+        return slow
+
+    async def test_does_not_take_over_from_one_that_answers_after_all(
+        self, resources: Resources
+    ) -> None:
+        slow = await self.begin_slowly()
+        found = await IdempotentRequest.get(id=slow.id)
+        now, answering = datetime.now(UTC), asyncio.Event()
+        fresh: dict[str, Any] = {"holder": uuid4(), "held_until": now + HELD, "began_at": now}
+
+        async def be_late() -> Attempt | None:
+            await answering.wait()
+            return await meet(found, fresh | {"request_hash": found.request_hash})
+
+        late = asyncio.create_task(be_late())
+        async with transaction():
+            await slow.answer({"n": 1})
+            answering.set()
+            await asyncio.wait([late], timeout=0.3)  # it waits for the row, or for the database
+        assert await late is None
+        assert (await begin(self.KEY, "hash")).replay == {"n": 1}
+
+    async def test_replays_what_was_answered_while_it_took_over(self, resources: Resources) -> None:
+        if resources.database.dialect == "sqlite":
+            pytest.skip("SQLite has one writer at a time")
+        slow = await self.begin_slowly()
+        locked = asyncio.Event()
+
+        async def be_late() -> Attempt:
+            await locked.wait()
+            return await begin(self.KEY, "hash")
+
+        late = asyncio.create_task(be_late())
+        async with transaction():
+            await IdempotentRequest.select_for_update().get(id=slow.id)
+            locked.set()
+            await asyncio.wait([late], timeout=0.3)  # it has found no answer, and waits for the row
+            await slow.answer({"n": 1})
+        assert (await late).replay == {"n": 1}
+
     async def test_begins_afresh_after_a_day(self, resources: Resources) -> None:
         old = await begin(self.KEY, "hash")
         await old.answer({"n": 1})
-        from datetime import UTC, datetime, timedelta
-
         await IdempotentRequest.all().update(began_at=datetime.now(UTC) - timedelta(hours=25))
         assert (await begin(self.KEY, "other")).replay is None
 
