@@ -2,13 +2,13 @@
 
 The only importer of its messaging; importing it takes a while, so this module is imported only
 where FCM is the provider. All of it runs on an event loop of its own, in a thread of its own:
-firebase-admin refreshes its access token with a blocking call.
+firebase-admin may refresh its access token with a blocking call.
 """
 
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import Any
@@ -18,19 +18,16 @@ import firebase_admin
 from firebase_admin import exceptions, messaging
 from firebase_admin._http_client import HttpxAsyncClient
 from firebase_admin._retry import HttpxRetry
-from google.auth.exceptions import GoogleAuthError
-from google.auth.transport.requests import Request
 
 from myapp.enums import PushOutcome
 from myapp.errors import ConfigError
+from myapp.push.access_token import TOKEN_ERRORS, AccessToken
 from myapp.push.base import PushMessage, PushResult
 from myapp.push.fitting import fit
 from myapp.push.loop_thread import LoopThread
 
 HTTP_SECONDS = 10.0  # firebase-admin's default is 120
-TOKEN_SECONDS = 10.0
 CLOSE_SECONDS = 1.0
-TOKEN_MARGIN = timedelta(minutes=6)  # firebase-admin itself refreshes 3:45 before the end
 REQUESTS_AT_ONCE = 100  # HTTP/2 streams that FCM takes on one connection
 # What FCM's documentation asks for after a 429 that does not say.
 QUOTA_PAUSE_SECONDS = 60.0
@@ -57,6 +54,7 @@ class FcmProvider:
         options = {"projectId": project_id, "httpTimeout": HTTP_SECONDS}
         self._app = firebase_admin.initialize_app(credential, options, name=f"myapp-push-{uuid4()}")
         self._credential: Any = credential.get_credential()
+        self.access_token = AccessToken(self._credential)
         # Not the app's own service: that one closes its client on a loop of its own. And there is
         # no public way to turn off retries that know nothing of Retry-After.
         self._service: Any = messaging._MessagingService(self._app)  # noqa: SLF001
@@ -74,18 +72,15 @@ class FcmProvider:
         return await self._thread.run(partial(Batch(self).send, fit(message), tokens))
 
     async def close(self) -> None:
-        """Ends the thread; what is under way is dropped."""
+        """Ends the threads; what is under way is dropped."""
         with suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_SECONDS):
-                await self._thread.end_with(self._service._async_client.aclose)  # noqa: SLF001
+                await self._thread.end_with(self._end_work)
         firebase_admin.delete_app(self._app)
 
-    def refresh_token(self) -> None:
-        """Has an access token that lasts for a batch. Blocks; raises GoogleAuthError."""
-        expiry: datetime | None = self._credential.expiry  # in UTC, and naive
-        now = datetime.now(UTC).replace(tzinfo=None)
-        if self._credential.token is None or expiry is None or expiry - now < TOKEN_MARGIN:
-            self._credential.refresh(partial(Request(), timeout=TOKEN_SECONDS))
+    async def _end_work(self) -> None:
+        await self.access_token.close()
+        await self._service._async_client.aclose()  # noqa: SLF001
 
     async def send_one(self, message: messaging.Message) -> None:
         """Raises a FirebaseError; whatever else happens comes inside an UnknownError."""
@@ -105,8 +100,8 @@ class Batch:
 
     async def send(self, message: PushMessage, tokens: Sequence[str]) -> Sequence[PushResult]:
         try:
-            self._provider.refresh_token()
-        except (GoogleAuthError, ValueError) as error:
+            await self._provider.access_token.ensure()
+        except TOKEN_ERRORS as error:
             return [PushResult(PushOutcome.FAILED, explain(error))] * len(tokens)
         return await asyncio.gather(*(self._send(message, token) for token in tokens))
 

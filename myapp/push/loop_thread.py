@@ -30,6 +30,11 @@ class LoopThread:
         try:
             await self.run(work)
         finally:
+            self.end()
+
+    def end(self) -> None:
+        """Ends the thread, if anything was done, after what it is at; it is not waited for."""
+        if self._loop is not None:
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._loop = None
 

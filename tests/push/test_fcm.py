@@ -2,10 +2,12 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
+from structlog.testing import capture_logs
 
 from myapp.enums import PushOutcome
 from myapp.errors import ConfigError
@@ -153,6 +155,95 @@ class TestLoop:
         await until(lambda: fcm.tokens_issued > 0)
         released.set()
         assert (await sending)[0].outcome is PushOutcome.SENT
+
+
+class Hanging:
+    """An answer that does not come before it is released, and then is a refusal."""
+
+    def __init__(self) -> None:
+        self._released = threading.Event()
+        self.release = self._released.set
+
+    def __call__(self) -> Answer:
+        self._released.wait()
+        return Answer(status=400, body=b'{"error": "invalid_grant"}')
+
+
+@pytest.fixture
+def hanging() -> Iterator[Hanging]:
+    hanging = Hanging()
+    yield hanging
+    hanging.release()
+
+
+def near_the_end(provider: FcmProvider) -> None:
+    """Its access token is to be refreshed, and yet lasts for a batch."""
+    now = datetime.now(UTC).replace(tzinfo=None)
+    provider._credential.expiry = now + timedelta(minutes=5, seconds=30)
+
+
+class TestAccessToken:
+    async def test_is_refreshed_before_its_end(self, provider: FcmProvider, fcm: FcmServer) -> None:
+        await provider.send(HELLO, ["a"])
+        near_the_end(provider)
+        expiry = provider._credential.expiry
+        await provider.send(HELLO, ["b"])
+        await until(lambda: provider._credential.expiry > expiry)
+        await provider.send(HELLO, ["c"])
+        assert fcm.tokens_issued == 2
+
+    async def test_that_is_good_serves_all_while_the_server_of_tokens_hangs(
+        self, provider: FcmProvider, fcm: FcmServer, hanging: Hanging
+    ) -> None:
+        await provider.send(HELLO, ["a"])
+        near_the_end(provider)
+        fcm.token_answer = hanging
+        batches = await asyncio.gather(*(provider.send(HELLO, [token]) for token in "bcd"))
+        assert [result.outcome for [result] in batches] == [PushOutcome.SENT] * 3
+        await until(lambda: fcm.tokens_issued == 2)
+
+    async def test_that_is_good_serves_where_a_refresh_failed_which_is_not_tried_again_at_once(
+        self, provider: FcmProvider, fcm: FcmServer, hanging: Hanging
+    ) -> None:
+        await provider.send(HELLO, ["a"])
+        near_the_end(provider)
+        hanging.release()
+        fcm.token_answer = hanging
+        with capture_logs() as logs:
+            for token in "bcd":
+                [result] = await provider.send(HELLO, [token])
+                assert result.outcome is PushOutcome.SENT
+                await until(lambda: bool(logs))
+        assert fcm.tokens_issued == 2
+        assert [line["event"] for line in logs] == ["no new access token for FCM"]
+
+    async def test_is_asked_for_once_by_all_who_have_none_and_its_failure_is_theirs(
+        self, provider: FcmProvider, fcm: FcmServer, hanging: Hanging
+    ) -> None:
+        fcm.token_answer = hanging
+        sending = [asyncio.create_task(provider.send(HELLO, [token])) for token in "abc"]
+        await until(lambda: fcm.tokens_issued > 0)
+        hanging.release()
+        outcomes = [result.outcome for [result] in await asyncio.gather(*sending)]
+        assert outcomes == [PushOutcome.FAILED] * 3
+        assert fcm.tokens_issued == 1
+
+    async def test_whose_server_hangs_keeps_no_process_from_its_end(
+        self, key: dict[str, str], fcm: FcmServer, hanging: Hanging
+    ) -> None:
+        before = threading.enumerate()
+        provider = FcmProvider(key=key, url=f"{fcm.address}/v1/projects/demo/messages:send")
+        await provider.send(HELLO, ["a"])
+        near_the_end(provider)
+        fcm.token_answer = hanging
+        await provider.send(HELLO, ["b"])
+        await until(lambda: fcm.tokens_issued == 2)
+        await provider.close()
+        begun = [each for each in threading.enumerate() if each not in before]
+        [thread] = [each for each in begun if each.name == "fcm-token"]
+        assert thread.daemon
+        hanging.release()
+        await until(lambda: not thread.is_alive())
 
 
 class TestKey:
