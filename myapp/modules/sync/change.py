@@ -69,7 +69,7 @@ class ChangeUsecase:
     async def _make(self, change: Change, person: Person | None) -> UUID | None:
         async with self._outbox.transaction() as handover:
             administrators: list[User] = []
-            if endangers(change):
+            if endangers(change, person):
                 administrators = await User.lock_administrators(also=change.user_id)
             user = await find_locked(change)
             if user is None or not is_theirs(user, change, person):
@@ -84,7 +84,7 @@ class ChangeUsecase:
             await user.save()
             await self._record(change, user, before)
             handover.tell(Event.of(UserUpdated.model_validate(user), user_id=user.id))
-            if change.action is Action.SUSPENDED:
+            if before is not None and suspends(user, before):
                 handover.tell(Event.of(UserSuspended(id=user.id), user_id=user.id))
             user_id: UUID = user.id
             return user_id
@@ -100,9 +100,18 @@ class ChangeUsecase:
         )
 
 
-def endangers(change: Change) -> bool:
-    """Whether it could take the last administrator, who then has to be locked first."""
-    return change.action in (Action.SUSPENDED, Action.DELETED)
+def endangers(change: Change, person: Person | None) -> bool:
+    """Whether it could take the last administrator, who then has to be locked first.
+
+    The action does not say so: who was prepared is joined and suspended in one, and who was
+    suspended when it was planned may have been reactivated since.
+    """
+    return change.user_id is not None and (person is None or person.disabled)
+
+
+def suspends(user: User, before: Mapping[str, Any]) -> bool:
+    """Whether it did suspend the user, whatever was planned."""
+    return user.status is UserStatus.SUSPENDED and before["status"] != user.status
 
 
 def is_theirs(user: User, change: Change, person: Person | None) -> bool:

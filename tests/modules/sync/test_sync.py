@@ -163,6 +163,37 @@ class TestSuspension:
         assert await usecase(resources, directory).run() == {"seen": 1}
         assert (await User.get()).status is UserStatus.ACTIVE
 
+    async def test_never_takes_the_last_administrator_who_was_prepared(
+        self, resources: Resources
+    ) -> None:
+        await make("ada", identity_uid=None, role=UserRole.ADMIN)
+        directory = FakeDirectory(person("ada", disabled=True))
+        assert await usecase(resources, directory).run() == {"seen": 1}
+        assert (await User.get()).status is UserStatus.ACTIVE
+        await make("root", identity_uid=None, role=UserRole.ADMIN)
+        assert await usecase(resources, directory).run() == {"seen": 1, "joined": 1}
+        ada = await User.get(identity_uid="ada")
+        assert (ada.status, ada.suspended_by) == (UserStatus.SUSPENDED, "sync")
+
+    async def test_of_somebody_reactivated_meanwhile_is_one_whatever_was_planned(
+        self, resources: Resources
+    ) -> None:
+        """Another email was planned for a suspended account, and nothing else."""
+        ada = await make("ada", role=UserRole.ADMIN)
+        planned = Change(Action.UPDATED, "ada", "new@example.com", ada.id)
+        change = ChangeUsecase(
+            accounts=resources.accounts, outbox=resources.outbox, audit=record_change
+        )
+        disabled = person("ada", email="new@example.com", disabled=True)
+        assert not await change.make(planned, disabled)
+        assert (await User.get()).status is UserStatus.ACTIVE
+        await make("root", role=UserRole.ADMIN)
+        assert await change.make(planned, disabled)
+        assert [row.name for row in await OutboxRow.all().order_by("id")] == [
+            "user.updated",
+            "user.suspended",
+        ]
+
 
 class TestDeletion:
     async def test_closes_the_accounts_of_who_is_gone(self, resources: Resources) -> None:
