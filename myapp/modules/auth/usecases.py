@@ -79,7 +79,10 @@ class SignIn:
         """Brings email and its verification in line with the newest token seen."""
         try:
             async with transaction():
-                user = await User.select_for_update().get(id=user_id)
+                user = await User.filter(id=user_id).select_for_update().first()
+                # A newer token, a deletion or the end of the account may have come between.
+                if user is None or not has_news(user, identity):
+                    return
                 user.email = email_of(identity)
                 user.email_key = await free_email_key(identity, holder=user)
                 user.claims_at = identity.issued_at

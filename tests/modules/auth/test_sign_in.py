@@ -1,6 +1,7 @@
 """Which user an identity becomes."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -130,3 +131,59 @@ class TestLaterSignIn:
         again = await resolved(sign_in, replace(ADA, issued_at=NOW + timedelta(hours=2)))
         assert again.status is UserStatus.DELETED
         assert again.email_key is None
+
+
+class TestMeanwhile:
+    """What happens between the look at the account and its lock."""
+
+    NEWS = replace(ADA, email="new@example.com", issued_at=NOW + timedelta(minutes=1))
+
+    @pytest.fixture
+    def meanwhile(self, monkeypatch: pytest.MonkeyPatch) -> Callable[[Awaitable[object]], None]:
+        """Has this happen as soon as the next sign-in has looked."""
+        look = User.by_identity
+
+        def install(happening: Awaitable[object]) -> None:
+            async def look_late(uid: str) -> User | None:
+                found = await look(uid)
+                monkeypatch.setattr(User, "by_identity", look)
+                await happening
+                return found
+
+            monkeypatch.setattr(User, "by_identity", look_late)
+
+        return install
+
+    async def test_a_deletion_keeps_the_email_free(
+        self, sign_in: SignIn, meanwhile: Callable[[Awaitable[object]], None]
+    ) -> None:
+        async def delete() -> None:
+            user = await User.get(identity_uid=ADA.uid)
+            user.mark_deleted(at=NOW)
+            await user.save()
+
+        await sign_in.resolve(ADA)
+        meanwhile(delete())
+        assert (await resolved(sign_in, self.NEWS)).email_key is None
+        next_owner = await resolved(sign_in, replace(self.NEWS, uid="next"))
+        assert next_owner.email_key == "new@example.com"
+
+    async def test_a_newer_token_stays_the_newest(
+        self, sign_in: SignIn, meanwhile: Callable[[Awaitable[object]], None]
+    ) -> None:
+        await sign_in.resolve(ADA)
+        issued_at = NOW + timedelta(minutes=2)
+        newest = replace(ADA, email="newest@example.com", issued_at=issued_at)
+        meanwhile(sign_in.resolve(newest))
+        user = await resolved(sign_in, self.NEWS)
+        assert (user.email, user.email_key) == ("newest@example.com", "newest@example.com")
+        assert user.claims_at == issued_at
+
+    async def test_the_end_of_the_account_is_no_error(
+        self, sign_in: SignIn, meanwhile: Callable[[Awaitable[object]], None]
+    ) -> None:
+        """Whoever is told of the account finds it gone, and asks again."""
+        user_id = await sign_in.resolve(ADA)
+        meanwhile(User.filter(id=user_id).delete())
+        assert await sign_in.resolve(self.NEWS) == user_id
+        assert not await User.exists()
