@@ -98,6 +98,22 @@ class User(Entity):
         return [user for user in locked if user.administers]
 
     @classmethod
+    async def lock_prepared(cls, key: str | None, *, also: UUID) -> Self | None:
+        """The account that waits for the first sign-in with this address, for `also` to take over.
+
+        Both are held until the transaction ends, locked as `lock_administrators` does it: call this
+        before any other lock.
+        """
+        waiting = cls.filter(email_key=key, identity_uid=None).exclude(id=also)
+        found = await waiting.first() if key else None
+        if found is None:
+            return None
+        locked = await cls.filter(id__in=[also, found.id]).order_by("id").select_for_update()
+        # Before it was locked somebody may have signed in to it, or deleted it.
+        waits = (user for user in locked if user.email_key == key and user.identity_uid is None)
+        return next(waits, None)
+
+    @classmethod
     def matching(
         cls, *, statuses: Iterable[UserStatus], role: UserRole | None = None, q: str = ""
     ) -> QuerySet[Self]:
@@ -127,6 +143,28 @@ class User(Entity):
             raise Forbidden("This account is suspended", code="account_suspended")
         if self.status is UserStatus.DELETED:
             raise Forbidden("This account was deleted", code="account_deleted")
+
+    def may_take_over(self, prepared: Self) -> bool:
+        """Not where the suspension of either would cost an active administrator, maybe the last."""
+        both_active = self.status is UserStatus.ACTIVE and prepared.status is UserStatus.ACTIVE
+        return both_active or not (self.administers or prepared.administers)
+
+    async def take_over(self, prepared: Self) -> bool:
+        """Joins what was prepared for this very person, who had an account already; whether it may.
+
+        Its role and its suspension are this account's from now on, and the caller's to save. Its
+        row is deleted, so that the address is free, and its inbox with it: what all were told,
+        this account has in its own.
+        """
+        if not self.may_take_over(prepared):
+            return False
+        if prepared.role is UserRole.ADMIN:
+            self.role = prepared.role
+        if prepared.status is UserStatus.SUSPENDED:
+            self.status, self.suspended_by = prepared.status, prepared.suspended_by
+        self.name, self.phone = self.name or prepared.name, self.phone or prepared.phone
+        await prepared.delete()
+        return True
 
     def mark_deleted(self, *, at: datetime) -> None:
         """Closes the account; its verified address is free for another one."""

@@ -3,6 +3,7 @@
 import time
 from dataclasses import dataclass
 
+from myapp.audit import record_change
 from myapp.identity.authenticator import Authenticator
 from myapp.identity.shared_cache import SharedCache
 from myapp.module import Module
@@ -22,7 +23,7 @@ class AuthModule(Module):
 
 def init(resources: Resources) -> AuthModule:
     """Builds what turns a token into a user."""
-    sign_in = SignIn(accounts=resources.accounts)
+    sign_in = SignIn(accounts=resources.accounts, outbox=resources.outbox, audit=record_change)
     secret = derive_key(resources.secret, "token cache")
     shared = SharedCache(resources.redis, resources.bus, secret=secret, clock=time.time)
     authenticator = Authenticator(

@@ -55,48 +55,57 @@ class ChangeUsecase:
     async def make(self, change: Change, person: Person | None) -> bool:
         """Whether it was made: meanwhile somebody else may have made it, or a rule forbid it."""
         try:
-            user_id = await self._make(change, person)
+            changed = await self._make(change, person)
         except IntegrityError:
             # A sign-in took the identity or the email in this moment; the next sync sees it.
             log.info("user changed meanwhile", uid=change.uid)
             return False
-        if user_id is None:
+        if not changed:
             return False
-        await self._accounts.announce(user_id)
-        log.info("user synced", action=change.action.value, user_id=str(user_id))
+        for user_id in changed:
+            await self._accounts.announce(user_id)
+        log.info("user synced", action=change.action.value, user_id=str(changed[0]))
         return True
 
-    async def _make(self, change: Change, person: Person | None) -> UUID | None:
+    async def _make(self, change: Change, person: Person | None) -> list[UUID]:
+        """The user, and the account that it took over and that is no more; nobody if not made."""
         async with self._outbox.transaction() as handover:
             administrators: list[User] = []
+            prepared = None
             if endangers(change, person):
                 administrators = await User.lock_administrators(also=change.user_id)
+            else:
+                prepared = await lock_prepared(change, person)
             user = await find_locked(change)
             if user is None or not is_theirs(user, change, person):
-                return None
+                return []
             before = None if change.action is Action.CREATED else describe(user)
+            if prepared is not None and not await user.take_over(prepared):
+                prepared = None
             await bring_in_line(user, person)
             if before == describe(user):
-                return None
+                return []
             if user.status is not UserStatus.ACTIVE and administrators == [user]:
                 log.warning("the last active administrator is left alone", user_id=str(user.id))
-                return None
+                return []
             await user.save()
-            await self._record(change, user, before)
+            await self._record(change, user, before, prepared)
             handover.tell(Event.of(UserUpdated.model_validate(user), user_id=user.id))
             if before is not None and suspends(user, before):
                 handover.tell(Event.of(UserSuspended(id=user.id), user_id=user.id))
-            user_id: UUID = user.id
-            return user_id
+            return [user.id] if prepared is None else [user.id, prepared.id]
 
-    async def _record(self, change: Change, user: User, before: Mapping[str, Any] | None) -> None:
+    async def _record(
+        self, change: Change, user: User, before: Mapping[str, Any] | None, prepared: User | None
+    ) -> None:
+        taken_over = {} if prepared is None else {"prepared_id": str(prepared.id)}
         await self._audit(
             SYSTEM,
             f"user.{change.action.value}",
             target_type="user",
             target_id=user.id,
             before=before,
-            after=describe(user),
+            after={**describe(user), **taken_over},
         )
 
 
@@ -118,8 +127,8 @@ def is_theirs(user: User, change: Change, person: Person | None) -> bool:
     """Whether this is still the account that was planned for: a sign-in may have come between."""
     if user.status is UserStatus.DELETED:
         return False
-    if change.action is Action.JOINED and person is not None:
-        return user.identity_uid is None and user.email_key == verified_key(person)
+    if change.action is Action.JOINED and person is not None and user.identity_uid is None:
+        return bool(user.email_key == verified_key(person))
     return bool(user.identity_uid == change.uid)
 
 
@@ -127,6 +136,13 @@ async def find_locked(change: Change) -> User | None:
     if change.user_id is None:
         return User(identity_uid=change.uid)
     return await User.filter(id=change.user_id).select_for_update().first()
+
+
+async def lock_prepared(change: Change, person: Person | None) -> User | None:
+    """The account that waits for somebody who has one already; both are held."""
+    if change.action is not Action.JOINED or change.user_id is None or person is None:
+        return None
+    return await User.lock_prepared(verified_key(person), also=change.user_id)
 
 
 async def bring_in_line(user: User, person: Person | None) -> None:
@@ -178,6 +194,7 @@ def describe(user: User) -> dict[str, Any]:
         "identity_uid": user.identity_uid,
         "email": user.email,
         "email_verified": user.email_key is not None,
+        "role": user.role.value,
         "status": user.status.value,
         "suspended_by": user.suspended_by,
     }

@@ -55,6 +55,17 @@ async def differs(user: User, person: Person) -> Action | None:
         return Action.SUSPENDED
     if is_to_be_lifted(user, person):
         return Action.REACTIVATED
+    if await is_waited_for(user, person):
+        return Action.JOINED
     if user.email != fitting_email(person) or user.email_key != await free_key(person, holder=user):
         return Action.UPDATED
     return None
+
+
+async def is_waited_for(user: User, person: Person) -> bool:
+    """Whether an account was prepared for somebody who had this one, the email not yet verified."""
+    key = verified_key(person)
+    if key is None or key == user.email_key or person.disabled:
+        return False
+    prepared = await User.get_or_none(email_key=key, identity_uid=None)
+    return prepared is not None and user.may_take_over(prepared)

@@ -4,13 +4,21 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
+from myapp.audit import SYSTEM, record_change
+from myapp.database.audit import AuditRecord
+from myapp.database.outbox import OutboxRow
 from myapp.database.user import User
-from myapp.enums import UserStatus
+from myapp.enums import UserRole, UserStatus
+from myapp.errors import Conflict, NotFound
 from myapp.identity.base import Identity
 from myapp.modules.auth.usecases import SignIn
+from myapp.modules.user import UserModule
+from myapp.modules.user.dtos import UserChanges
+from myapp.registry import Features
 from myapp.resources import Resources
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -26,7 +34,7 @@ ADA = Identity(
 
 @pytest.fixture
 def sign_in(resources: Resources) -> SignIn:
-    return SignIn(accounts=resources.accounts)
+    return SignIn(accounts=resources.accounts, outbox=resources.outbox, audit=record_change)
 
 
 async def resolved(sign_in: SignIn, identity: Identity) -> User:
@@ -104,6 +112,111 @@ class TestUnverifiedEmail:
         await sign_in.resolve(replace(ADA, email_verified=False))
         user = await resolved(sign_in, replace(ADA, issued_at=NOW + timedelta(minutes=5)))
         assert user.email_key == "ada@example.com"
+
+
+class TestPreparedForAUser:
+    """Somebody signed up before their email was verified, and was granted the role by it."""
+
+    VERIFIED = replace(ADA, issued_at=NOW + timedelta(minutes=5))
+
+    @pytest.fixture
+    async def ada(self, sign_in: SignIn) -> User:
+        return await resolved(sign_in, replace(ADA, email_verified=False))
+
+    async def prepare(self, **changes: object) -> User:
+        fields: dict[str, Any] = {"email": "ada@example.com", "email_key": "ada@example.com"}
+        return await User.create(**{**fields, "role": UserRole.ADMIN, **changes})
+
+    async def test_is_theirs_once_it_is_verified(
+        self, resources: Resources, sign_in: SignIn, ada: User
+    ) -> None:
+        changed: list[object] = []
+        prepared = await self.prepare(phone="+4930123456")
+        resources.accounts.on_change(changed.append)
+        user = await resolved(sign_in, self.VERIFIED)
+        assert [each.id for each in await User.all()] == [user.id] == [ada.id]
+        assert (user.role, user.email_key) == (UserRole.ADMIN, "ada@example.com")
+        assert (user.name, user.phone) == ("Ada", "+4930123456")
+        assert {ada.id, prepared.id} <= {*changed}
+
+    async def test_is_told_and_recorded(self, sign_in: SignIn, ada: User) -> None:
+        prepared = await self.prepare()
+        await sign_in.resolve(self.VERIFIED)
+        told = await OutboxRow.all().values_list("name", "user_id")
+        assert told == [("user.updated", ada.id)]
+        record = await AuditRecord.get()
+        assert (record.action, record.actor_type, record.target_id) == (
+            "user.joined",
+            "system",
+            str(ada.id),
+        )
+        assert record.before == {"email_verified": False, "role": "user"}
+        assert record.after == {
+            "email_verified": True,
+            "role": "admin",
+            "prepared_id": str(prepared.id),
+        }
+
+    async def test_is_not_while_the_email_is_unverified(self, sign_in: SignIn, ada: User) -> None:
+        await self.prepare()
+        again = replace(self.VERIFIED, email_verified=False, name="A.")
+        assert (await resolved(sign_in, again)).role is UserRole.USER
+        assert await User.all().count() == 2
+
+    async def test_takes_no_role_away(self, sign_in: SignIn, ada: User) -> None:
+        await User.filter(id=ada.id).update(role=UserRole.ADMIN)
+        await self.prepare(role=UserRole.USER)
+        assert (await resolved(sign_in, self.VERIFIED)).role is UserRole.ADMIN
+        assert await User.all().count() == 1
+
+    async def test_a_suspension_of_it_holds(self, sign_in: SignIn, ada: User) -> None:
+        await self.prepare(status=UserStatus.SUSPENDED, suspended_by="admin")
+        user = await resolved(sign_in, self.VERIFIED)
+        assert (user.status, user.suspended_by) == (UserStatus.SUSPENDED, "admin")
+        assert await User.all().count() == 1
+        assert [row.name for row in await OutboxRow.all().order_by("id")] == [
+            "user.updated",
+            "user.suspended",
+        ]
+
+    async def test_never_costs_the_last_active_administrator(
+        self, sign_in: SignIn, ada: User
+    ) -> None:
+        """It is left alone until the user is active again."""
+        await User.filter(id=ada.id).update(status=UserStatus.SUSPENDED)
+        await self.prepare()
+        assert (await resolved(sign_in, self.VERIFIED)).email_key is None
+        assert await User.filter(role=UserRole.ADMIN, status=UserStatus.ACTIVE).count() == 1
+        await User.filter(id=ada.id).update(status=UserStatus.ACTIVE)
+        later = replace(self.VERIFIED, issued_at=NOW + timedelta(hours=1))
+        assert (await resolved(sign_in, later)).role is UserRole.ADMIN
+
+    async def test_never_suspends_an_active_administrator(self, sign_in: SignIn, ada: User) -> None:
+        await User.filter(id=ada.id).update(role=UserRole.ADMIN)
+        await self.prepare(status=UserStatus.SUSPENDED)
+        assert (await resolved(sign_in, self.VERIFIED)).status is UserStatus.ACTIVE
+
+    @pytest.mark.parametrize("older", ["user", "prepared"])
+    async def test_while_administrators_remove_each_other_one_stays(
+        self, features: Features, sign_in: SignIn, older: str
+    ) -> None:
+        administration = features.get(UserModule).administration
+        for _ in range(10):
+            await User.all().delete()
+            prepared = await self.prepare() if older == "prepared" else None
+            await sign_in.resolve(replace(ADA, email_verified=False))
+            prepared = prepared or await self.prepare()
+            root = await User.create(role=UserRole.ADMIN)
+            outcomes = await asyncio.gather(
+                administration.change(root.id, UserChanges(role=UserRole.USER), SYSTEM),
+                sign_in.resolve(self.VERIFIED),
+                administration.change(prepared.id, UserChanges(role=UserRole.USER), SYSTEM),
+                return_exceptions=True,
+            )
+            failures = {type(each) for each in outcomes if isinstance(each, BaseException)}
+            assert failures <= {Conflict, NotFound}, outcomes
+            assert await User.filter(role=UserRole.ADMIN, status=UserStatus.ACTIVE).exists()
+            assert await User.all().count() == 2
 
 
 class TestLaterSignIn:

@@ -104,6 +104,36 @@ class TestCreate:
         assert not await change.make(late, person("second", email="ada@example.com"))
         assert (await User.get()).identity_uid == "first"
 
+    async def test_joins_what_was_prepared_for_somebody_who_had_an_account(
+        self, resources: Resources
+    ) -> None:
+        """Their email was not verified when they signed up."""
+        ada = await make("ada", email_key=None)
+        prepared = await make("ada", identity_uid=None, role=UserRole.ADMIN)
+        changed: list[object] = []
+        resources.accounts.on_change(changed.append)
+        directory = FakeDirectory(person("ada"))
+        assert await usecase(resources, directory).run() == {"seen": 1, "joined": 1}
+        user = await User.get()
+        assert (user.id, user.role, user.email_key) == (ada.id, UserRole.ADMIN, "ada@example.com")
+        assert {ada.id, prepared.id} <= {*changed}
+        record = await AuditRecord.get()
+        assert record.before == {"email_verified": False, "role": "user"}
+        assert record.after == {
+            "email_verified": True,
+            "role": "admin",
+            "prepared_id": str(prepared.id),
+        }
+        assert await usecase(resources, directory).run() == {"seen": 1}
+
+    async def test_leaves_what_was_prepared_for_somebody_who_is_suspended(
+        self, resources: Resources
+    ) -> None:
+        await make("ada", email_key=None, status=UserStatus.SUSPENDED, suspended_by="admin")
+        await make("ada", identity_uid=None, role=UserRole.ADMIN)
+        assert await usecase(resources, FakeDirectory(person("ada"))).run() == {"seen": 1}
+        assert await User.filter(role=UserRole.ADMIN, status=UserStatus.ACTIVE).count() == 1
+
     async def test_of_somebody_disabled_is_suspended_at_once(self, resources: Resources) -> None:
         await usecase(resources, FakeDirectory(person("ada", disabled=True))).run()
         assert (await User.get()).status is UserStatus.SUSPENDED

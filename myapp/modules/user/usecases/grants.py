@@ -38,11 +38,11 @@ class GrantUsecase:
         await EMAIL_RULES.check(email)
         promotion = UserChanges(role=UserRole.ADMIN)
         for _ in range(ATTEMPTS):
-            if user := await User.by_email(email):
-                return await self._administration.change(user.id, promotion, actor)
             try:
+                if user := await User.by_email(email):
+                    return await self._administration.change(user.id, promotion, actor)
                 return await self._prepare(email.strip(), actor)
-            except IntegrityError:
+            except (IntegrityError, NotFound):  # it was just prepared, or just joined and removed
                 continue
         raise Unavailable("Too many sign-ins at once with this email")
 
