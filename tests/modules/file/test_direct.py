@@ -8,6 +8,9 @@ import pytest
 from httpx import AsyncClient, Response
 
 from myapp.database.file import File, StrayObject
+from myapp.database.outbox import OutboxRow
+from myapp.database.user import User
+from myapp.enums import UserStatus
 from myapp.modules.file import FileModule
 from myapp.modules.file.usecases import FILE_BYTES
 from myapp.registry import Features
@@ -221,6 +224,35 @@ class TestComplete:
         file_id, request = await begin(client, ada)
         await send(client, request)
         assert (await complete(client, eve, file_id)).status_code == 404
+
+
+class TestUserMeanwhile:
+    """Somebody was suspended in another process, which this one has not heard of yet."""
+
+    async def suspend(self, who: Person) -> None:
+        await User.filter(id=who.id).update(status=UserStatus.SUSPENDED)
+
+    async def test_nothing_is_begun(self, client: AsyncClient, ada: Person) -> None:
+        await self.suspend(ada)
+        answer = await client.post("/files/uploads", headers=ada.headers, json=DOT)
+        assert (answer.status_code, answer.json()["code"]) == (403, "account_suspended")
+        assert not await File.exists()
+        assert not await StrayObject.exists()
+
+    async def test_what_was_sent_is_not_taken_over_and_gone_after_a_day(
+        self, client: AsyncClient, ada: Person, stored: Leftovers, clean_up: Any
+    ) -> None:
+        file_id, request = await begin(client, ada)
+        await send(client, request)
+        sent = await stored()
+        await self.suspend(ada)
+        answer = await complete(client, ada, file_id)
+        assert (answer.status_code, answer.json()["code"]) == (403, "account_suspended")
+        assert (await File.get(id=file_id)).status == "pending"
+        assert await stored() == sent
+        assert not await OutboxRow.exists(name="file.ready")
+        await clean_up()
+        assert (await stored(), await StrayObject.all().count()) == ([], 0)
 
 
 class TestAbandoned:

@@ -11,12 +11,16 @@ from typing import Any
 import pytest
 from httpx import AsyncClient, Response
 
+from myapp.audit import SYSTEM
 from myapp.database.file import File, StrayObject
 from myapp.database.outbox import OutboxRow
+from myapp.enums import UserStatus
 from myapp.errors import Unavailable
 from myapp.modules.file import FileModule
 from myapp.modules.file.removal import Removal
 from myapp.modules.file.usecases import FILE_BYTES, Upload, UploadUsecase
+from myapp.modules.user import UserModule
+from myapp.modules.user.dtos import UserChanges
 from myapp.outbox.writing import Handover, Outbox
 from myapp.registry import Features
 from tests.modules.file.conftest import Leftovers
@@ -203,6 +207,39 @@ class TestRefusal:
 
     async def test_a_stranger_uploads_nothing(self, client: AsyncClient) -> None:
         assert (await client.post("/files", files={"file": b"x"})).status_code == 401
+
+
+class TestUserMeanwhile:
+    """Somebody sends slowly, and may not send any more when the end has come."""
+
+    @pytest.mark.parametrize("status", [UserStatus.SUSPENDED, UserStatus.DELETED])
+    async def test_what_they_began_is_refused_and_leaves_nothing(
+        self,
+        client: AsyncClient,
+        features: Features,
+        ada: Person,
+        stored: Leftovers,
+        clean_up: Any,
+        status: UserStatus,
+    ) -> None:
+        administration = features.get(UserModule).administration
+
+        async def slow() -> AsyncIterator[bytes]:
+            yield HEAD.encode()
+            yield b"x" * (6 * MEBIBYTE)
+            if status is UserStatus.SUSPENDED:
+                await administration.change(ada.id, UserChanges(status=status), SYSTEM)
+            else:
+                await administration.delete(ada.id, SYSTEM)
+            assert await stored()
+            yield END.encode()
+
+        answer = await client.post("/files", headers=ada.headers | FORM, content=slow())
+        assert (answer.status_code, answer.json()["code"]) == (403, f"account_{status}")
+        assert (await stored(), await File.all().count()) == ([], 0)
+        assert not await OutboxRow.exists(name="file.ready")
+        await clean_up()
+        assert not await StrayObject.exists()
 
 
 class TestInterruption:

@@ -8,6 +8,7 @@ import structlog
 from myapp.database.base import new_id
 from myapp.database.connection import transaction
 from myapp.database.file import File, FileStatus, StrayObject
+from myapp.database.user import User
 from myapp.errors import Conflict, NotFound, TooLarge
 from myapp.events import Event, FileReady
 from myapp.modules.file.dtos import NewUpload
@@ -33,7 +34,7 @@ class DirectUploadUsecase:
         self._storage = storage
 
     async def begin(self, user_id: UUID, new: NewUpload) -> tuple[File, SignedRequest]:
-        """A pending file, and the request that stores its bytes. Raises TooLarge."""
+        """A pending file, and the request that stores its bytes. Raises TooLarge or Forbidden."""
         if new.size > FILE_BYTES:
             raise TooLarge(f"At most {FILE_BYTES:,} bytes are taken here")
         file = File(
@@ -48,6 +49,7 @@ class DirectUploadUsecase:
             file.key, content_type=file.content_type, size=file.size, expires_in=UPLOAD_LIFETIME
         )
         async with transaction():
+            await User.lock_active(user_id)
             # Never kept: whatever is sent to this key, before or after, is removed in a day.
             await StrayObject.reserve(file.key)
             await file.save()
@@ -56,7 +58,7 @@ class DirectUploadUsecase:
     async def complete(self, user_id: UUID, file_id: UUID) -> File:
         """Takes over what was sent, if it is what was announced; a ready file stays as it is.
 
-        Raises NotFound, and Conflict when nothing has come, or something else.
+        Raises NotFound, Forbidden, and Conflict when nothing has come, or something else.
         """
         file = await File.get_own(file_id, user_id=user_id)
         if file.status is FileStatus.READY:
@@ -90,8 +92,12 @@ class DirectUploadUsecase:
             raise Conflict(f"What was sent is not {file.content_type}")
 
     async def _finish(self, pending: File, stored: StoredObject) -> File:
-        """Points the file at its object, unless it points at one by now. Raises NotFound."""
+        """Points the file at its object, unless it points at one by now.
+
+        Raises NotFound and Forbidden.
+        """
         async with self._outbox.transaction() as handover:
+            await User.lock_active(pending.user_id)
             file = await File.lock(pending.id, user_id=pending.user_id)
             if file.status is FileStatus.READY:
                 return file

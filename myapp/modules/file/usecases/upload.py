@@ -8,6 +8,7 @@ import structlog
 
 from myapp.database.base import new_id
 from myapp.database.file import File, FileStatus, StrayObject
+from myapp.database.user import User
 from myapp.events import Event, FileReady
 from myapp.modules.file.filename import clean_filename
 from myapp.modules.file.removal import Removal
@@ -39,7 +40,10 @@ class UploadUsecase:
         self._storage = storage
 
     async def store(self, user_id: UUID, upload: Upload) -> File:
-        """Raises TooLarge or Unavailable, or what reading raises, and then nothing is left."""
+        """Raises TooLarge, Unavailable or Forbidden, or what reading raises.
+
+        Then nothing is left.
+        """
         head, chunks = await peek(limited(upload.chunks, FILE_BYTES))
         content_type = judge(head, upload.content_type)
         key = object_key(user_id)
@@ -64,6 +68,8 @@ class UploadUsecase:
             key=stored.key,
         )
         async with self._outbox.transaction() as handover:
+            # Long after the request was let in: its sender may be as slow as they like.
+            await User.lock_active(user_id)
             await StrayObject.keep(stored.key)
             await file.save()
             handover.tell(Event.of(FileReady.model_validate(file), user_id=user_id))
