@@ -15,8 +15,8 @@ from structlog.contextvars import bound_contextvars
 from myapp.errors import Invalid, NotFound
 from myapp.queue.connection import RedisLink
 from myapp.queue.metrics import JobMetrics
-from myapp.queue.store import JobLost, JobStore, StoredJob
-from myapp.queue.tasks import JobContext, Registry, Retry
+from myapp.queue.store import JobLost, JobStore, StoredJob, show
+from myapp.queue.tasks import RETRY, JobContext, Registry, Retry
 
 log = structlog.get_logger()
 
@@ -111,7 +111,7 @@ class Executor:
             self.running.add(running)
             try:
                 await self._wait(running)
-                await self._report(running, self._judge(running))
+                await self._conclude(running)
             finally:
                 self.running.discard(running)
 
@@ -152,6 +152,17 @@ class Executor:
     def _allowed(self, job: StoredJob) -> float | None:
         task, _ = self._registry.bound.get(job.function, (None, None))
         return task.timeout if task else None
+
+    async def _conclude(self, running: Running) -> None:
+        """Reports what came of a job. Where that cannot be told, it is a failed attempt.
+
+        Without a report the job would be put back and run again, for ever: no attempt would count.
+        """
+        try:
+            await self._report(running, self._judge(running))
+        except Exception as error:
+            log.exception("job could not be judged")
+            await self._report(running, self._give_up(running.job, error))
 
     def _judge(self, running: Running) -> Report:
         """What to report of a handler that has ended, or that the process will not wait for."""
@@ -204,6 +215,13 @@ class Executor:
         self._count(job, "retried", seconds)
         return partial(job.retry, text)
 
+    def _give_up(self, job: StoredJob, error: Exception) -> Report:
+        """A failed attempt by the usual policy: the task's own may be what is at fault."""
+        if not job.retryable:
+            return partial(job.finish, Status.FAILED, error=one_line(error))
+        job.delay = RETRY.delay(job.attempts)
+        return partial(job.retry, one_line(error))
+
     def _count(self, job: StoredJob, outcome: str, seconds: float) -> None:
         """Names that nobody knows are one label: whoever queues makes them up."""
         task = job.function if job.function in self._registry.bound else "unknown"
@@ -219,7 +237,7 @@ class Executor:
 
 
 def one_line(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}".rstrip(": ")
+    return f"{type(error).__name__}: {show(error)}".rstrip(": ")
 
 
 def explain(error: BaseException) -> str:

@@ -6,7 +6,7 @@ queues on PostgreSQL and HTTP), and this is ours.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from secrets import randbits
 from typing import Any
@@ -26,6 +26,7 @@ COMPLETE_MAX = 10_000
 CLAIM_BITS = 62
 ERROR_CHARACTERS = 4000
 RESULT_CHARACTERS = 65_536
+NOT_SHOWN = "<it cannot be shown>"
 OUR_STATUS = {
     Status.COMPLETE: JobStatus.COMPLETE,
     Status.FAILED: JobStatus.FAILED,
@@ -178,14 +179,22 @@ def shorten(error: str | None) -> str:
     return (error or "")[-ERROR_CHARACTERS:].encode(errors="backslashreplace").decode()
 
 
+def show(value: object, by: Callable[[object], str] = str) -> str:
+    """What `by` says of a value, or that it says nothing: the value's own code may raise."""
+    try:
+        return by(value)
+    except Exception:  # noqa: BLE001  # whatever that code raises
+        return NOT_SHOWN
+
+
 def write_result(result: object) -> str:
     """A result as JSON, however odd it is: a job that is done must not fail for its answer."""
     if result is None:
         return ""
     try:
         text = to_json(result, fallback=str).decode()
-    except ValueError:
-        text = json.dumps(repr(result))
+    except Exception:  # noqa: BLE001  # code of its own is asked for its text
+        text = json.dumps(show(result, repr))
     if len(text) <= RESULT_CHARACTERS:
         return text
     return json.dumps(f"A result of {len(text)} characters was not kept")

@@ -45,6 +45,13 @@ async def index(redis: Redis, status: str) -> list[str]:
     return keys
 
 
+class Shapeless:
+    """Has no text, and its own code says so in its own way."""
+
+    def __repr__(self) -> str:
+        raise AttributeError
+
+
 class TestClaim:
     async def test_jobs_come_in_the_order_of_their_queueing(
         self, queue: JobQueue, scripts: Scripts, store: JobStore
@@ -294,6 +301,7 @@ class TestEndedJobs:
         ({"a": [1, "ü"]}, '{"a":[1,"ü"]}'),
         (object, "\"<class 'object'>\""),
         ("\ud800", "\"'\\\\ud800'\""),
+        (Shapeless(), '"<it cannot be shown>"'),
         ("x" * 70_000, '"A result of 70002 characters was not kept"'),
     ],
 )

@@ -220,6 +220,36 @@ class TestFailure:
         assert [error.error for error in job.errors] == ["Retry: the provider is busy"]
         assert 99 < (job.scheduled_at - job.errors[0].at).total_seconds() < 101
 
+    async def test_an_error_that_cannot_be_shown_is_one_like_others(
+        self, queue: JobQueue, work: Work, status: Eventually
+    ) -> None:
+        class Shapeless(Exception):
+            def __str__(self) -> str:
+                raise AttributeError
+
+        async def handler(_: JobContext, __: Count) -> None:
+            raise Shapeless
+
+        with structlog.testing.capture_logs() as logs:
+            async with work(handled_by(handler)):
+                key = await queue.enqueue(COUNT, Count(number=1))
+                job = await status(key, JobStatus.FAILED)
+        assert [error.attempt for error in job.errors] == [1, 2, 3]
+        assert "Shapeless" in job.errors[0].error
+        assert "Shapeless: <it cannot be shown>" in [line.get("error") for line in logs]
+
+    @pytest.mark.parametrize("after", ["soon", float("inf")])  # one is judged, one reported
+    async def test_a_job_whose_end_cannot_be_judged_has_used_an_attempt(
+        self, queue: JobQueue, work: Work, status: Eventually, after: Any
+    ) -> None:
+        async def handler(_: JobContext, __: Count) -> None:
+            raise Retry("the provider is busy", after=after)
+
+        async with work(handled_by(handler)):
+            key = await queue.enqueue(COUNT, Count(number=1))
+            job = await status(key, JobStatus.SCHEDULED)
+        assert [error.attempt for error in job.errors] == [1]
+
     async def test_an_attempt_ends_at_its_timeout(
         self, queue: JobQueue, work: Work, status: Eventually
     ) -> None:
