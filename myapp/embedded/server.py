@@ -24,6 +24,7 @@ LOG = "valkey.log"
 LOG_BYTES = 1024 * 1024  # past this a new log is begun, and one old one kept
 POLL_SECONDS = 0.01
 START_SECONDS = 15.0  # without an answer, even to a stuck server's end; loading data takes longer
+LOADING = b"-LOADING"
 LEAVE_SECONDS = 3.0
 CHECK_SECONDS = 0.5
 CHECK_SECONDS_AT_MOST = 10.0
@@ -104,10 +105,10 @@ async def join(home: Path, binary: Path, users: int) -> None:
                 start_watcher(home, binary, lock)
                 started = True
             answer = await ping(home)
-            if answer.startswith(b"+PONG"):
-                break
-            if answer:  # it is there, and loads its data
+            if answer.startswith(LOADING):
                 limit.reschedule(asyncio.get_running_loop().time() + START_SECONDS)
+            elif answer:  # of a full disk, say: it is there, and who needs more of it says so
+                break
             await asyncio.sleep(POLL_SECONDS)
     log.info("embedded server ready", started=started, folder=str(home))
 
@@ -172,7 +173,7 @@ def failed_start(home: Path) -> str:
 
 
 async def ping(home: Path) -> bytes:
-    """The answer to a PING: an error while data is loaded, nothing where nobody listens."""
+    """The answer to a PING: LOADING while data is loaded, nothing where nobody listens."""
     try:
         reader, writer = await asyncio.open_unix_connection(str(socket_path(home)))
         with closing(writer):

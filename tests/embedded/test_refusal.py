@@ -128,3 +128,22 @@ class TestWait:
         socket = data_dir / "valkey" / "valkey.sock"
         async with await asyncio.start_unix_server(answer, socket), embedded_server(data_dir):
             assert time.monotonic() >= loaded_at
+
+    @pytest.mark.parametrize("word", [b"-MISCONF disk is full", b"-ERR max number of clients"])
+    async def test_a_server_that_answers_with_an_error_is_there(
+        self, data_dir: Path, word: bytes, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(server, "START_SECONDS", 20)  # a busy machine is slow
+
+        async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readline()
+            writer.write(word + b"\r\n")
+            writer.close()
+
+        socket = data_dir / "valkey" / "valkey.sock"
+        async with (
+            await asyncio.start_unix_server(answer, socket),
+            asyncio.timeout(20),
+            embedded_server(data_dir) as url,
+        ):
+            assert url.endswith(str(socket))
