@@ -4,6 +4,9 @@ Redis holds each cron's next tick. Who finds it due replaces it by the one after
 job, in one script, and only if the tick is still the one that he saw. A tick that came while no
 scheduler ran is still the next one, so it fires on return: once, since the one after is counted
 from now.
+
+Redis holds the schedule as well, as who started last announced it. All go by that one: in a rolling
+upgrade the schedulers of two releases would replace each other's ticks.
 """
 
 import asyncio
@@ -24,6 +27,9 @@ from myapp.queue.tasks import Cron
 from myapp.until import until
 
 log = structlog.get_logger()
+
+# Seconds by which clocks may differ. A next tick that no such clock could have chosen is wrong.
+CLOCK_SKEW = 60.0
 
 
 class Scheduler:
@@ -81,20 +87,40 @@ class Scheduler:
         """Fires what is due; returns the seconds until the next look."""
         wait = self._poll
         for cron in self._crons:
-            stored = await self._redis.hget(Key.CRON % cron.name, "next")  # type: ignore[misc]  # sync or async, says redis-py
-            tick = int(stored) if stored else await self._announce(cron)
+            schedule, tick = await self._read(cron)
             now = self._clock()
+            latest = next_tick(schedule, now + CLOCK_SKEW)
             if tick <= now:
-                tick = await self._fire(cron, tick, now=now)
+                tick = await self._fire(cron, tick, following=next_tick(schedule, now))
+            elif tick > latest:
+                await self._bring_back(cron, tick, latest)
             wait = min(wait, tick - now)
         return max(wait, 0.0)
 
-    async def _fire(self, cron: Cron[Any], tick: int, *, now: float) -> int:
+    async def _read(self, cron: Cron[Any]) -> tuple[str, int]:
+        """The schedule that stands, and the next tick."""
+        stored = await self._redis.hmget(Key.CRON % cron.name, ["schedule", "next"])  # type: ignore[misc]  # sync or async, says redis-py
+        schedule, tick = stored
+        if schedule and tick:
+            return schedule, int(tick)
+        return cron.schedule, await self._announce(cron)
+
+    async def _fire(self, cron: Cron[Any], tick: int, *, following: int) -> int:
         """Fires a tick unless another scheduler has; returns the tick after it."""
-        following = next_tick(cron.schedule, now)
-        key = f"cron:{cron.name}:{tick}"
+        key = key_of(cron, tick)
         fields = write_job(new_job(cron.task, cron.payload, key=key), cron.task.queue)
         fired = await self._scripts.call("tick", cron.name, tick, following, key, *fields)
         if fired:
             log.info("cron fired", name=cron.name, job=key)
         return following
+
+    async def _bring_back(self, cron: Cron[Any], tick: int, latest: int) -> None:
+        """Replaces a tick that was chosen by a wrong clock, or by another release's schedule."""
+        key = key_of(cron, latest)
+        if await self._scripts.call("bring_back", cron.name, tick, latest, key):
+            log.warning("cron was set too far ahead", name=cron.name, tick=tick, instead=latest)
+
+
+def key_of(cron: Cron[Any], tick: int) -> str:
+    """The key of the job that a tick queues."""
+    return f"cron:{cron.name}:{tick}"

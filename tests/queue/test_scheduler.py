@@ -18,6 +18,7 @@ from myapp.queue.tasks import Cron, JobContext, Payload, Task, build_registry
 Eventually = Callable[..., Awaitable[Any]]
 
 HOUR = 3600
+DAY = 24 * HOUR
 NOON = 1_800_000_000 // HOUR * HOUR
 
 
@@ -83,6 +84,10 @@ async def fired(redis: Redis) -> list[str]:
     return keys
 
 
+async def next_of(name: str, redis: Redis) -> int:
+    return int(await redis.hget(f"myapp:cron:{name}", "next") or 0)  # type: ignore[misc]  # sync or async
+
+
 async def test_a_tick_queues_the_task_with_its_payload(
     redis: Redis, queue: JobQueue, clock: Clock, start: Start
 ) -> None:
@@ -144,6 +149,47 @@ async def test_a_clock_that_lags_does_not_fire_a_second_time(redis: Redis, start
     assert len(await fired(redis)) == 1
 
 
+async def test_a_clock_far_behind_fires_no_tick_again(
+    queue: JobQueue, clock: Clock, start: Start, work: Any, eventually: Eventually
+) -> None:
+    """Not even one whose job has ended, so that its key is free."""
+    runs: list[str] = []
+
+    async def clean(context: JobContext, _: Clean) -> None:
+        runs.append(context.key)
+
+    async def has_run() -> bool:
+        return bool(runs) and (await queue.get(runs[0])).status is JobStatus.COMPLETE
+
+    behind = Clock()
+    async with work(build_registry([(CLEAN, clean)])), start():
+        clock.now = NOON + HOUR
+        await eventually(has_run)
+        async with start(own_clock=behind):
+            await clock.settle()
+        clock.now = NOON + 2 * HOUR
+        await eventually(lambda: len(runs) > 1)
+    assert runs == [f"cron:hourly:{NOON + HOUR}", f"cron:hourly:{NOON + 2 * HOUR}"]
+
+
+async def test_a_tick_that_only_a_wrong_clock_could_choose_is_brought_back(
+    redis: Redis, clock: Clock, start: Start
+) -> None:
+    wrong = Clock()
+    async with start():
+        pass
+    wrong.now = NOON + 30 * DAY
+    async with start(own_clock=wrong):
+        pass
+    assert await next_of("hourly", redis) > NOON + 30 * DAY
+    async with start():
+        clock.now = NOON + HOUR + 1
+        await clock.settle()
+        assert await next_of("hourly", redis) == NOON + 2 * HOUR
+        clock.now = NOON + 2 * HOUR
+    assert await fired(redis) == [f"cron:hourly:{NOON + n * HOUR}" for n in (1, 2)]
+
+
 async def test_two_crons_on_one_task_both_fire(redis: Redis, clock: Clock, start: Start) -> None:
     async with start(HOURLY, DAILY):
         clock.now = (NOON // 86400 + 1) * 86400
@@ -158,6 +204,18 @@ async def test_a_new_schedule_starts_afresh(redis: Redis, clock: Clock, start: S
         assert await fired(redis) == []
         clock.now = NOON + 2.5 * HOUR
     assert await fired(redis) == [f"cron:hourly:{NOON + 5 * HOUR // 2}"]
+
+
+async def test_a_scheduler_of_an_earlier_release_goes_by_the_new_schedule(
+    redis: Redis, clock: Clock, start: Start
+) -> None:
+    theirs = Clock()
+    earlier = Cron("hourly", CLEAN, "0 0 * * *", Clean(what="keys"))
+    async with start(earlier, own_clock=theirs), start():
+        theirs.now = NOON + HOUR
+        await theirs.settle()
+        assert await next_of("hourly", redis) == NOON + 2 * HOUR
+    assert await fired(redis) == [f"cron:hourly:{NOON + HOUR}"]
 
 
 async def test_seconds_may_be_scheduled(redis: Redis, start: Start) -> None:
