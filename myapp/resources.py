@@ -7,9 +7,6 @@ from uuid import UUID
 
 from prometheus_client import CollectorRegistry
 from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import ConnectionError as RedisConnectionError
 from tortoise.context import TortoiseContext
 
 from myapp.bus import MessageBus
@@ -33,8 +30,9 @@ from myapp.outbox.writing import Outbox
 from myapp.push.base import PushProvider
 from myapp.push.log import LogProvider
 from myapp.queue.client import JobQueue
-from myapp.queue.connection import DRIVER, RedisLink, connect_queue
+from myapp.queue.connection import RedisLink, connect_queue
 from myapp.rate_limits import RateLimits, rates_of
+from myapp.redis_client import make_client
 from myapp.secrets import derive_key, read_or_make
 from myapp.sse.guard import Standing
 from myapp.sse.hub import Hub
@@ -253,15 +251,8 @@ async def redis_address(settings: Settings, stack: AsyncExitStack) -> str:
 
 
 def connect(url: str) -> Redis:
-    """A client whose commands fail soon; it sends once more on a connection that has died."""
-    client: Redis = Redis.from_url(
-        url,
-        driver_info=DRIVER,
-        socket_timeout=REDIS_SECONDS,
-        socket_connect_timeout=REDIS_SECONDS,
-        retry=Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
-    )
-    return client
+    """A client whose commands fail soon."""
+    return make_client(url, socket_timeout=REDIS_SECONDS, socket_connect_timeout=REDIS_SECONDS)
 
 
 def make_identity_provider(settings: Settings) -> IdentityProvider:

@@ -8,14 +8,11 @@ from typing import TypeVar
 
 import structlog
 from redis.asyncio import Redis
-from redis.asyncio.retry import Retry as RedisRetry
-from redis.backoff import NoBackoff
-from redis.driver_info import DriverInfo
-from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
 from myapp.backoff import Backoff
 from myapp.errors import Unavailable
+from myapp.redis_client import make_client
 
 log = structlog.get_logger()
 
@@ -25,10 +22,6 @@ CONNECT_TIMEOUT = 2.0
 # How long a request waits for Redis before it is told that the queue is out of reach.
 PATIENCE = 2.0
 REDIS_FAULTS = (RedisError, OSError, TimeoutError)
-
-# Who we are to `CLIENT LIST`. Left to itself a pool reads redis-py's version from its installed
-# files for each connection: 2 ms in which the event loop stands still.
-DRIVER = DriverInfo()
 
 Answer = TypeVar("Answer")
 
@@ -44,16 +37,13 @@ def connect_queue(url: str) -> Redis:
     on a connection that has died meanwhile is sent once more; waiting is up to the caller.
     """
     keepalive = {} if url.startswith("unix:") else {"socket_keepalive": True}
-    client: Redis = Redis.from_url(
+    return make_client(
         url,
         decode_responses=True,
-        driver_info=DRIVER,
         socket_timeout=SOCKET_TIMEOUT,
         socket_connect_timeout=CONNECT_TIMEOUT,
-        retry=RedisRetry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
         **keepalive,
     )
-    return client
 
 
 @asynccontextmanager

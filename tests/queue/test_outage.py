@@ -131,16 +131,23 @@ async def test_one_line_each_way_and_no_busy_loop(outage: Outage, eventually: Ev
     await scheduling
 
 
+@pytest.mark.parametrize(
+    ("trouble", "end"),
+    [
+        ("CONFIG SET maxmemory 1", "CONFIG SET maxmemory 0"),
+        ("REPLICAOF 127.0.0.1 1", "REPLICAOF NO ONE"),
+    ],
+)
 async def test_a_redis_that_takes_no_writes_is_one_line_each_way_too(
-    measuring: Outage, eventually: Eventually
+    measuring: Outage, eventually: Eventually, trouble: str, end: str
 ) -> None:
     await eventually(lambda: measuring.worker.healthy)
     with structlog.testing.capture_logs() as logs:
-        await measuring.redis.config_set("maxmemory", 1)
+        await measuring.redis.execute_command(*trouble.split())
         await eventually(lambda: not measuring.worker.healthy)
         calls = measuring.redis.calls
         await eventually(lambda: measuring.redis.calls > calls + 30)
-        await measuring.redis.config_set("maxmemory", 0)
+        await measuring.redis.execute_command(*end.split())
         await eventually(lambda: measuring.worker.healthy)
     assert lines_of(logs) == ["queue lost redis", "queue has redis again"]
 
