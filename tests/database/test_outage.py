@@ -206,6 +206,32 @@ class TestLostConnections:
         assert await User.all().count() == 0
 
 
+class TestReadOnly:
+    @pytest.mark.parametrize("in_transaction", [False, True])
+    async def test_a_connection_that_takes_no_writes_any_more_is_not_used_again(
+        self, migrated: Settings, in_transaction: bool
+    ) -> None:
+        """Its server was demoted, say, and the name in the URL leads to another one by now."""
+        target = parse_target(migrated)
+        if target.dialect != "mysql":
+            pytest.skip("only MySQL's servers are demoted without a restart")
+        single = replace(target, credentials={**target.credentials, "maxsize": 1})
+        async with connected(single) as context:
+            await context.db().execute_script("SET SESSION TRANSACTION READ ONLY")
+            with pytest.raises(Unavailable):
+                await write(in_transaction=in_transaction)
+            await write(in_transaction=in_transaction)
+            await User.all().delete()
+
+
+async def write(*, in_transaction: bool) -> None:
+    if not in_transaction:
+        await User.create()
+        return
+    async with transaction(), transaction():
+        await User.create()
+
+
 class TestExhaustion:
     async def test_a_pool_that_stays_in_use(self, migrated: Settings) -> None:
         target = parse_target(migrated)

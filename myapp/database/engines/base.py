@@ -53,6 +53,13 @@ class Engine(BaseDBAsyncClient):
         """Whether the driver blames the server and not the statement: trying again may help."""
         raise NotImplementedError
 
+    def is_read_only(self, error: Exception) -> bool:  # noqa: ARG002  # its shape
+        """Whether the server takes no writes: its name may lead to another one by now.
+
+        Only where a server can be demoted without the end of its connections.
+        """
+        return False
+
     def acquire_connection(self) -> Any:
         return checkout(self)
 
@@ -94,12 +101,17 @@ def naming_outages(engine: Engine) -> Iterator[None]:
 
 
 @asynccontextmanager
-async def statement(engine: Engine) -> AsyncIterator[None]:
+async def statement(engine: Engine, connection: Any) -> AsyncIterator[None]:
     """One round trip. Raises Unavailable when it takes too long or the server is away."""
     with naming_outages(engine):
-        # Not the drivers' own limits: on Python 3.11 asyncmy's loses cancellations.
-        async with asyncio.timeout(engine.statement_seconds):
-            yield
+        try:
+            # Not the drivers' own limits: on Python 3.11 asyncmy's loses cancellations.
+            async with asyncio.timeout(engine.statement_seconds):
+                yield
+        except Exception as error:
+            if engine.is_read_only(error):  # a primary that was demoted keeps its connections
+                await engine.discard(connection)
+            raise
 
 
 @asynccontextmanager
@@ -107,7 +119,7 @@ async def checkout(engine: Engine) -> AsyncIterator[Any]:
     """A connection for one statement."""
     connection = await engine.take()
     try:
-        async with statement(engine):
+        async with statement(engine, connection):
             yield connection
     finally:
         with naming_outages(engine):
@@ -121,7 +133,7 @@ async def turn(client: TransactionClient) -> AsyncIterator[Any]:
         if client._finalized:
             # A task that was started inside outlived it: its connection now serves somebody else.
             raise TransactionManagementError("This transaction has ended")
-        async with statement(client.engine):
+        async with statement(client.engine, client._connection):
             yield client._connection
 
 
@@ -138,7 +150,7 @@ class Transaction(TransactionContext):
     async def __aenter__(self) -> TransactionClient:
         self.client._connection = await self._engine.take()
         try:
-            async with statement(self._engine):
+            async with statement(self._engine, self.client._connection):
                 await self.client.begin()
         except BaseException:
             await self._end(commit=False)
@@ -157,7 +169,7 @@ class Transaction(TransactionContext):
     async def _end(self, *, commit: bool) -> None:
         try:
             if commit and not self.client._finalized:
-                async with statement(self._engine):
+                async with statement(self._engine, self.client._connection):
                     await self.client.commit()
         finally:
             try:
@@ -190,7 +202,7 @@ class Savepoint(TransactionContext):
         self._engine = client.engine
 
     async def __aenter__(self) -> TransactionClient:
-        async with statement(self._engine):
+        async with statement(self._engine, self.client._connection):
             await self.client.savepoint()
         return self.client
 
@@ -198,7 +210,7 @@ class Savepoint(TransactionContext):
         self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
     ) -> None:
         if error is None:
-            async with statement(self._engine):
+            async with statement(self._engine, self.client._connection):
                 await self.client.release_savepoint()
         else:
             await self._undo()

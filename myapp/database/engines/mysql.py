@@ -14,6 +14,7 @@ from myapp.database.engines.pooled import CLOSE_SECONDS, PooledEngine
 # does a proxy whose database is away.
 HUNG_UP = "Transport does not expose socket instance"
 CLIENT_ERRORS = range(2000, 2100)  # the driver could not reach the server, or lost it
+READ_ONLY = {ER.OPTION_PREVENTS_STATEMENT, 1792, 1836}  # as a standby is
 OUTAGES = {
     *(ER.ACCESS_DENIED_ERROR, ER.DBACCESS_DENIED_ERROR, ER.BAD_DB_ERROR),
     *(ER.HOST_IS_BLOCKED, ER.HOST_NOT_PRIVILEGED),
@@ -23,8 +24,8 @@ OUTAGES = {
     *(ER.LOCK_WAIT_TIMEOUT, ER.LOCK_DEADLOCK, ER.QUERY_INTERRUPTED),
     *(ER.DISK_FULL, ER.RECORD_FILE_FULL, ER.ERROR_ON_READ, ER.ERROR_ON_WRITE),
     *(ER.OUTOFMEMORY, ER.OUT_OF_SORTMEMORY, ER.OUT_OF_RESOURCES),
-    *(ER.OPTION_PREVENTS_STATEMENT, ER.READ_ONLY_TRANSACTION),
-    *(1792, 1836),  # read only, as a standby is
+    *READ_ONLY,
+    ER.READ_ONLY_TRANSACTION,
     *(1927, 4031),  # MariaDB's word for a killed connection, MySQL's for an idle one
 }
 
@@ -68,8 +69,11 @@ class MySQLEngine(PooledEngine, MySQLClient):
             return True  # "Not connected"
         if isinstance(error, RuntimeError) and error.args == (HUNG_UP,):
             return True
-        code = error.args[0] if isinstance(error, errors.MySQLError) and error.args else None
+        code = code_of(error)
         return code in CLIENT_ERRORS or code in OUTAGES
+
+    def is_read_only(self, error: Exception) -> bool:
+        return code_of(error) in READ_ONLY
 
     async def _close(self) -> None:
         pool, self._pool = self._pool, None
@@ -82,6 +86,11 @@ class MySQLEngine(PooledEngine, MySQLClient):
         except TimeoutError:
             pool.terminate()
             await pool.wait_closed()
+
+
+def code_of(error: Exception) -> Any:
+    """The server's number for an error, or the driver's; None for what has none."""
+    return error.args[0] if isinstance(error, errors.MySQLError) and error.args else None
 
 
 client_class = MySQLEngine  # the name that Tortoise looks for
