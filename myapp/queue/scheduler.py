@@ -5,8 +5,9 @@ job, in one script, and only if the tick is still the one that he saw. A tick th
 scheduler ran is still the next one, so it fires on return: once, since the one after is counted
 from now.
 
-Redis holds the schedule as well, as who started last announced it. All go by that one: in a rolling
-upgrade the schedulers of two releases would replace each other's ticks.
+Redis holds the schedule as well, as it was announced last. All go by that one: in a rolling upgrade
+the schedulers of two releases would replace each other's ticks. Each announces its own once in a
+while, so that the one that remains has its way, whichever started last.
 """
 
 import asyncio
@@ -30,6 +31,7 @@ log = structlog.get_logger()
 
 # Seconds by which clocks may differ. A next tick that no such clock could have chosen is wrong.
 CLOCK_SKEW = 60.0
+ANNOUNCE_SECONDS = 300.0
 
 
 class Scheduler:
@@ -43,14 +45,19 @@ class Scheduler:
         link: RedisLink | None = None,
         clock: Callable[[], float] = time.time,
         poll: float = 1.0,
+        announce_seconds: float = ANNOUNCE_SECONDS,
     ) -> None:
-        """It looks every `poll` seconds, and at the next tick when that is sooner."""
+        """It looks every `poll` seconds, and at the next tick when that is sooner.
+
+        Its schedules are announced at the start and every `announce_seconds`.
+        """
         self._redis = redis
         self._scripts = Scripts(redis)
         self._crons = tuple(crons)
         self._link = link or RedisLink()
         self._clock = clock
         self._poll = poll
+        self._announce_seconds = announce_seconds
 
     @property
     def healthy(self) -> bool:
@@ -69,10 +76,13 @@ class Scheduler:
         await until(stop, self._repeat())
 
     async def _repeat(self) -> None:
-        await self._link.persist(self._announce_all)
+        loop = asyncio.get_running_loop()
         while True:
-            wait = await self._link.persist(self._fire_due)
-            await asyncio.sleep(wait)
+            await self._link.persist(self._announce_all)
+            until_next = loop.time() + self._announce_seconds
+            while loop.time() < until_next:
+                wait = await self._link.persist(self._fire_due)
+                await asyncio.sleep(wait)
 
     async def _announce_all(self) -> None:
         for cron in self._crons:

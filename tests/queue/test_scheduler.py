@@ -12,7 +12,7 @@ from myapp.errors import NotFound
 from myapp.queue.client import JobQueue
 from myapp.queue.crons import CronBoard
 from myapp.queue.records import JobStatus
-from myapp.queue.scheduler import Scheduler
+from myapp.queue.scheduler import ANNOUNCE_SECONDS, Scheduler
 from myapp.queue.tasks import Cron, JobContext, Payload, Task, build_registry
 
 Eventually = Callable[..., Awaitable[Any]]
@@ -63,10 +63,20 @@ def start(redis: Redis, clock: Clock) -> Start:
     """`async with start(cron):` runs a scheduler for as long, on the test's clock."""
 
     @asynccontextmanager
-    async def run(*crons: Cron[Any], own_clock: Clock | None = None) -> AsyncIterator[None]:
+    async def run(
+        *crons: Cron[Any],
+        own_clock: Clock | None = None,
+        announce_seconds: float = ANNOUNCE_SECONDS,
+    ) -> AsyncIterator[None]:
         stop = asyncio.Event()
         its_clock = own_clock or clock
-        scheduler = Scheduler(redis, crons or [HOURLY], clock=its_clock, poll=0.005)
+        scheduler = Scheduler(
+            redis,
+            crons or [HOURLY],
+            clock=its_clock,
+            poll=0.005,
+            announce_seconds=announce_seconds,
+        )
         running = asyncio.create_task(scheduler.run(stop))
         await its_clock.settle()
         try:
@@ -216,6 +226,20 @@ async def test_a_scheduler_of_an_earlier_release_goes_by_the_new_schedule(
         await theirs.settle()
         assert await next_of("hourly", redis) == NOON + 2 * HOUR
     assert await fired(redis) == [f"cron:hourly:{NOON + HOUR}"]
+
+
+async def test_the_schedule_of_the_release_that_remains_stands_whichever_started_last(
+    redis: Redis, clock: Clock, start: Start, eventually: Eventually
+) -> None:
+    earlier = Cron("hourly", CLEAN, "0 0 * * *", Clean(what="keys"))
+
+    async def is_next() -> bool:
+        return await next_of("hourly", redis) == NOON + HOUR
+
+    async with start(announce_seconds=0.2):
+        async with start(earlier):
+            await clock.settle()
+        await eventually(is_next)
 
 
 async def test_seconds_may_be_scheduled(redis: Redis, start: Start) -> None:
