@@ -56,7 +56,8 @@ class Engine(BaseDBAsyncClient):
     def is_read_only(self, error: Exception) -> bool:  # noqa: ARG002  # its shape
         """Whether the server takes no writes: its name may lead to another one by now.
 
-        Only where a server can be demoted without the end of its connections.
+        A server may be demoted and keep its connections, or a name may lead to the former primary
+        for a while, so that the connection was made to a standby.
         """
         return False
 

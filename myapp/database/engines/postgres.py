@@ -14,8 +14,9 @@ from myapp.database.engines.pooled import CLOSE_SECONDS, PooledEngine
 # SQLSTATE classes: connection, rollback by the server (deadlock), resources (disk full, too many
 # connections), operator intervention (shutdown), the system (input and output), and credentials.
 OUTAGE_CLASSES = ("08", "40", "53", "57", "58", "28")
+READ_ONLY = "25006"  # a standby that was not promoted yet
 OUTAGE_STATES = (
-    "25006",  # read only: a standby that was not promoted yet
+    READ_ONLY,
     "55P03",  # a lock was not available in time
     "3D000",  # no such database
 )
@@ -52,6 +53,9 @@ class PostgresEngine(PooledEngine, AsyncpgDBClient):
         # One class stands for "is closed", for "was released", as a lost one is, and for wrong use.
         lost = re.search("clos|released", str(error))
         return isinstance(error, asyncpg.InterfaceError) and lost is not None
+
+    def is_read_only(self, error: Exception) -> bool:
+        return isinstance(error, asyncpg.PostgresError) and error.sqlstate == READ_ONLY
 
     async def _close(self) -> None:
         pool, self._pool = self._pool, None
