@@ -36,6 +36,7 @@ HEARTBEAT_TICKS = 30  # a stream's heartbeat, and the renewal of its lease, come
 REPORT_TICKS = 10
 # Each user is looked at every 4 s: who announced a change may have died, or had no Redis.
 SUSPICION_TICKS = 8
+DEAF_SUSPICION_TICKS = 4  # while no announcement can be heard
 ENDS_A_SECOND = 2000  # streams that end at a drain: each comes back to another process
 LONGEST_DRAIN_SECONDS = 5.0
 CLOSE_SECONDS = 1.0
@@ -266,9 +267,10 @@ class Hub:
     def _suspect(self, user_id: UUID | None) -> None:
         self._guard.suspect(tuple(self._by_user) if user_id is None else (user_id,))
 
-    def _suspect_some(self, turn: int) -> None:
+    def _suspect_some(self, tick: int) -> None:
         """All in turns, so that the database is not asked for all of them at once."""
-        due = [s.reader.user_id for s in self._streams if s.number % SUSPICION_TICKS == turn]
+        turns = SUSPICION_TICKS if self._bus.connected else DEAF_SUSPICION_TICKS
+        due = [s.reader.user_id for s in self._streams if s.number % turns == tick % turns]
         self._guard.suspect(due)
 
     def _streams_of(self, user_id: UUID) -> dict[Stream, None]:
@@ -284,7 +286,7 @@ class Hub:
             if tick % REPORT_TICKS == 0 and (self._streams or self._reported):
                 self._reported = len(self._streams)
                 self._start(self._try(self._leases.report(self._reported)))
-            self._suspect_some(tick % SUSPICION_TICKS)
+            self._suspect_some(tick)
 
     def _end_expired(self, now: float) -> None:
         for stream in self._streams:

@@ -22,8 +22,9 @@ from myapp.errors import Forbidden, RateLimited, Unavailable
 from myapp.events import Event
 from myapp.identity.base import MOST_SIGN_INS, SignIn
 from myapp.lua import read_script
+from myapp.sse.guard import LAST_WORD_SECONDS
 from myapp.sse.history import KEPT_EVENTS
-from myapp.sse.hub import HEARTBEAT_TICKS
+from myapp.sse.hub import HEARTBEAT_TICKS, SUSPICION_TICKS, TICK_SECONDS
 from myapp.sse.keys import Key
 from myapp.sse.leases import Leases
 from myapp.sse.stream import BUFFERED_EVENTS
@@ -62,17 +63,21 @@ class SlowLeases(Leases):
 
 
 class HeldRenewals(Leases):
-    """A renewal waits until it may go on."""
+    """A renewal waits until it may go on. `renewed` are the streams of the first one."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.renewed: list[tuple[UUID, int]] = []
+        self.has_renewed = asyncio.Event()
         self.may_go_on = asyncio.Event()
 
     async def renew(self, streams: Iterable[tuple[UUID, int]]) -> None:
-        self.renewed = list(streams)
+        pairs = list(streams)
+        self.renewed = self.renewed or pairs
         await self.may_go_on.wait()
-        await super().renew(self.renewed)
+        await super().renew(pairs)
+        if pairs == self.renewed:
+            self.has_renewed.set()
 
 
 class TestOpening:
@@ -544,6 +549,7 @@ class TestEnd:
         self, one: Process, ada: User, bob: User
     ) -> None:
         """Whoever made the change may have died with it, or had no Redis of its own."""
+        assert SUSPICION_TICKS * TICK_SECONDS + LAST_WORD_SECONDS < 5
         client, other = await one.connect(ada), await one.connect(bob)
         ada.status = UserStatus.SUSPENDED
         await until(lambda: client.ended, within=15)
@@ -630,6 +636,16 @@ class TestRevocation:
         await until(lambda: clients[0].ended and clients[-1].ended)
         assert sum(client.ended for client in clients) == 2
 
+    async def test_is_found_also_where_the_provider_failed_for_others(
+        self, start_process: StartProcess, add_user: Callable[[], User]
+    ) -> None:
+        process = await start_process(revocation_seconds=0.1)
+        sign_ins = [SignIn(f"u{n}", 1000) for n in range(MOST_SIGN_INS + 1)]
+        clients = [await process.connect(add_user(), sign_in=each) for each in sign_ins]
+        process.unlucky = sign_ins[0]
+        process.ended.add(sign_ins[-1])
+        await until(lambda: clients[-1].ended)
+
     async def test_ends_nothing_while_the_provider_is_away_and_is_found_after_it(
         self, start_process: StartProcess, ada: User
     ) -> None:
@@ -698,7 +714,7 @@ class TestLimit:
         await clients[user_id].close()
         await asyncio.sleep(0.2)
         made[0].may_go_on.set()
-        await asyncio.sleep(0.2)
+        await made[0].has_renewed.wait()
         async with asyncio.timeout(5):
             while await process.redis.exists(Key.LEASES % user_id):  # noqa: ASYNC110  # from outside
                 await asyncio.sleep(0.05)

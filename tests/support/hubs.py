@@ -99,6 +99,7 @@ class Process:
         self.users = users
         self.ended: set[SignIn] = set()
         self.provider_is_away = False
+        self.unlucky: SignIn | None = None  # the provider does not answer where it is asked for
         self.bus = bus_type(self.redis)
         self.accounts = Accounts(self.bus, load=self._load)
         self.registry = CollectorRegistry()
@@ -127,7 +128,7 @@ class Process:
 
     async def _find_ended(self, sign_ins: Collection[SignIn]) -> set[SignIn]:
         assert 1 <= len(sign_ins) <= MOST_SIGN_INS
-        if self.provider_is_away:
+        if self.provider_is_away or self.unlucky in sign_ins:
             raise Unavailable
         return self.ended & set(sign_ins)
 
