@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from textual.app import App
 
-from myapp.errors import AppError
+from myapp.errors import AppError, Unavailable
 from myapp.tui.actions import Action, Bulk, FormAction, Secret
 from myapp.tui.desk import Desk
 from myapp.tui.dialogs import Confirm, Form, ShowSecret
@@ -142,19 +142,22 @@ class Performer:
     async def _do(self, action: Action[Any], rows: Sequence[tuple[str, Any]]) -> None:
         faults: list[str] = []
         outcome: object = None
+        done = 0
         for number, (name, row) in enumerate(rows):
             self._progress(number, len(rows))
             try:
                 outcome = await action.call(self._desk.features, row, self._desk.actor)
             except AppError as error:
                 faults.append(f"{self._noun[0]} {name}: {error.text}")
+                if isinstance(error, Unavailable):
+                    break  # each of the others may take as long, and who has left waits for them
                 continue
+            done += 1
             if action.reveals and isinstance(outcome, Secret):
                 await self._app.push_screen_wait(ShowSecret(outcome))
         self._progress(len(rows), len(rows))
         for fault in faults[:FAULTS_SHOWN]:
             self._say(fault, "error")
-        done = len(rows) - len(faults)
         if done and len(rows) == 1:
             said = outcome if isinstance(outcome, str) else f"{rows[0][0]} {action.done}"
             self._say(said)

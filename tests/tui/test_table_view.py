@@ -13,7 +13,7 @@ from textual.command import CommandPalette
 from textual.widgets import Input
 
 from myapp.audit import Actor
-from myapp.errors import Conflict, FieldError, Invalid, NotFound
+from myapp.errors import Conflict, FieldError, Invalid, NotFound, Unavailable
 from myapp.queue.admin_bulk import BulkProgress
 from myapp.queue.tasks import build_registry
 from myapp.registry import Features
@@ -49,6 +49,8 @@ async def stamp(features: Features, row: str, actor: Actor) -> None:
     assert actor == ACTOR
     if row == "stuck":
         raise Conflict("It is stuck")
+    if row == "away":
+        raise Unavailable("It is away")
     source = cast("FakeFeatures", features).source
     if row == "slow":
         source.is_waited_for.set()
@@ -281,6 +283,13 @@ class TestActions:
             await operator.confirm()
             assert operator.notices == ["name stuck: It is stuck", "1 of 2 names: each is stamped"]
             assert source.stamped == ["b"]
+
+    async def test_on_marked_rows_end_with_what_they_need(self) -> None:
+        async with sit("a", "away", "z") as (operator, source):
+            await operator.press("space", "space", "space", "S")
+            await operator.confirm()
+            assert operator.notices == ["name away: It is away", "1 of 3 names: each is stamped"]
+            assert source.stamped == ["a"]
 
     async def test_on_marked_rows_are_finished_when_their_asker_leaves(self) -> None:
         async with sit("a", "slow", "z") as (operator, source):
