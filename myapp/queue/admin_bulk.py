@@ -128,8 +128,10 @@ class BulkActions:
             for keys in in_chunks(await self._read(index, until=until, most=-1)):
                 yield keys
             return
-        while keys := await self._read(index, until=until, most=CHUNK):
+        before: Sequence[str] = ()
+        while (keys := await self._read(index, until=until, most=CHUNK)) and keys != before:
             yield keys
+            before = keys  # the same again are jobs that are in their index alone
 
     async def _read(self, index: str, *, until: int, most: int) -> Sequence[str]:
         """Those that came first into their status; `most` of -1 is all of them."""

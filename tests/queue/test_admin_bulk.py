@@ -182,6 +182,15 @@ async def test_it_counts_only_what_the_action_applies_to(
     assert await count(bulk, JobAction.RETRY, q="k") == 0
 
 
+@pytest.mark.timeout(30)
+async def test_it_ends_where_an_index_names_jobs_that_are_no_more(
+    bulk: BulkActions, queue: JobQueue, redis: Redis
+) -> None:
+    await queue.enqueue(WRITE, Text())
+    await redis.zadd(Key.BY_STATUS % ("default", JobStatus.QUEUED), {"gone": 1})
+    assert await run(bulk, JobAction.DELETE) == BulkProgress(1, True)
+
+
 async def test_it_stops_when_its_time_is_over(bulk: BulkActions, queue: JobQueue) -> None:
     for _ in range(CHUNK + 1):
         await queue.enqueue(WRITE, Text())
