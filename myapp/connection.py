@@ -187,6 +187,7 @@ class Opening:
     head: Any
     standing_headers: Sequence[tuple[bytes, bytes]]
     request_id: str
+    path: str
 
 
 class StreamedAnswer:
@@ -196,7 +197,10 @@ class StreamedAnswer:
         self.body = response.response
         self.timeout = response.timeout
         self._opening: Opening | None = Opening(
-            make_head(request.standing_headers, response), request.standing_headers, request.id
+            make_head(request.standing_headers, response),
+            request.standing_headers,
+            request_id=request.id,
+            path=request.path,
         )
 
     async def begin(self, send: ASGISendCallable) -> None:
@@ -210,8 +214,14 @@ class StreamedAnswer:
         if self._opening is None:
             raise error
         opening, self._opening = self._opening, None
-        log.info("answer refused", code=error.error_code, request_id=opening.request_id)
         response = fail(error, request_id=opening.request_id)
+        log.warning(
+            "answer refused after all",
+            path=opening.path,
+            status=response.status_code,
+            error=error.text,
+            request_id=opening.request_id,
+        )
         head = make_head(opening.standing_headers, response)
         head["headers"] += [each for each in opening.head["headers"] if is_of_origin(each[0])]
         await send(head)

@@ -19,7 +19,7 @@ Eventually = Callable[..., Awaitable[Any]]
 
 HOUR = 3600
 DAY = 24 * HOUR
-NOON = 1_800_000_000 // HOUR * HOUR
+NOON = 4_000_000_000 // HOUR * HOUR  # later than by the clock of Redis
 
 
 class Clean(Payload):
