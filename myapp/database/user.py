@@ -12,6 +12,7 @@ from tortoise.queryset import QuerySet
 
 from myapp.database.base import Entity
 from myapp.database.fields import KeyField
+from myapp.database.notification import Notification
 from myapp.enums import UserRole, UserStatus
 from myapp.errors import Forbidden, NotFound
 
@@ -153,8 +154,8 @@ class User(Entity):
         """Joins what was prepared for this very person, who had an account already; whether it may.
 
         Its role and its suspension are this account's from now on, and the caller's to save. Its
-        row is deleted, so that the address is free, and its inbox with it: what all were told,
-        this account has in its own.
+        row is deleted, so that the address is free. Its inbox is moved but for what this account
+        was told as well, as all were.
         """
         if not self.may_take_over(prepared):
             return False
@@ -163,6 +164,7 @@ class User(Entity):
         if prepared.status is UserStatus.SUSPENDED:
             self.status, self.suspended_by = prepared.status, prepared.suspended_by
         self.name, self.phone = self.name or prepared.name, self.phone or prepared.phone
+        await Notification.move(prepared.id, to=self.id)
         await prepared.delete()
         return True
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 import structlog
+from tortoise.exceptions import IntegrityError
 
 from myapp.database.notification import Broadcast
 from myapp.database.user import User
@@ -15,6 +16,8 @@ from myapp.modules.notification.idempotency import Attempt, IdempotencyKey, atte
 from myapp.modules.notification.tasks import NOTIFICATION_BROADCAST, BroadcastPayload
 from myapp.modules.notification.validators import NOTIFICATION_RULES
 from myapp.outbox.writing import Handover, Outbox
+
+NO_SUCH_USER = "There is no such user, or it is not active; nothing was sent"
 
 log = structlog.get_logger()
 
@@ -53,8 +56,13 @@ class SendUsecase:
         user_ids = new.addressees
         await check_active(user_ids)
         content = Content(new.title, new.body, new.data)
-        made = await put_into_inboxes(content, user_ids, handover)
-        return AcceptedNotification(ids=[each.id for each in made], accepted=len(made))
+        try:
+            # By their ids: so are users locked everywhere, and an insert locks whom it is for.
+            made = await put_into_inboxes(content, sorted(user_ids), handover)
+        except IntegrityError:
+            raise NotFound(NO_SUCH_USER) from None  # one was joined to another meanwhile
+        ids = {each.user_id: each.id for each in made}
+        return AcceptedNotification(ids=[ids[user_id] for user_id in user_ids], accepted=len(made))
 
     async def _to_all(self, new: NewNotification, handover: Handover) -> AcceptedNotification:
         broadcast = await Broadcast.create(title=new.title, body=new.body, data=new.data)
@@ -66,4 +74,4 @@ async def check_active(user_ids: Sequence[UUID]) -> None:
     """Raises NotFound unless there are all of these, and active."""
     active = await User.filter(id__in=user_ids, status=UserStatus.ACTIVE).count()
     if active != len(user_ids):
-        raise NotFound("There is no such user, or it is not active; nothing was sent")
+        raise NotFound(NO_SUCH_USER)

@@ -10,6 +10,7 @@ import pytest
 
 from myapp.audit import SYSTEM, record_change
 from myapp.database.audit import AuditRecord
+from myapp.database.notification import Notification
 from myapp.database.outbox import OutboxRow
 from myapp.database.user import User
 from myapp.enums import UserRole, UserStatus
@@ -156,6 +157,17 @@ class TestPreparedForAUser:
             "role": "admin",
             "prepared_id": str(prepared.id),
         }
+
+    async def test_has_in_its_inbox_what_the_other_was_told(
+        self, sign_in: SignIn, ada: User
+    ) -> None:
+        prepared = await self.prepare()
+        for user, title in ((ada, "to all"), (prepared, "to all"), (prepared, "to her")):
+            await Notification.create(user_id=user.id, title=title, body="", data={})
+        await sign_in.resolve(self.VERIFIED)
+        inbox = [each.title for each in await Notification.inbox(ada.id).order_by("id")]
+        assert inbox == ["to all", "to her"]
+        assert await Notification.all().count() == 2
 
     async def test_is_not_while_the_email_is_unverified(self, sign_in: SignIn, ada: User) -> None:
         await self.prepare()

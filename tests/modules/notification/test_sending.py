@@ -33,20 +33,42 @@ from tests.support.valkey import Valkey
 HELLO = {"title": "Hello", "body": "World", "data": {"k": "v"}}
 
 
+# As a sign-in does that joins an account, once it is known to be there.
+REMOVE_USER = """CREATE TRIGGER remove_user BEFORE INSERT ON notifications
+BEGIN DELETE FROM users WHERE id = NEW.user_id; END"""
+
+
 class TestToUsers:
+    async def test_to_one_who_is_removed_in_that_moment_is_a_404(
+        self, client: AsyncClient, admin: Headers, ada: UUID, resources: Resources
+    ) -> None:
+        if resources.database.dialect != "sqlite":
+            pytest.skip("the trigger is in SQLite's words")
+        database = resources.database.client
+        await database.execute_script(REMOVE_USER)
+        try:
+            answer = await client.post(
+                "/notifications", headers=admin, json=HELLO | {"user_id": str(ada)}
+            )
+        finally:
+            await database.execute_script("DROP TRIGGER remove_user")
+        assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+        assert await User.exists(id=ada)
+        assert await Notification.all().count() == 0
+
     async def test_puts_one_into_each_inbox_with_its_event_and_its_push(
         self, client: AsyncClient, admin: Headers, ada: UUID, make_user: MakeUser
     ) -> None:
         bob = await make_user("bob@example.com")
         await OutboxRow.all().delete()
-        to = [str(ada), str(bob), str(ada)]
+        to = [str(bob), str(ada), str(bob)]
         answer = await client.post("/notifications", headers=admin, json=HELLO | {"user_ids": to})
         assert answer.status_code == 202
         ids = answer.json()["data"]["ids"]
         assert answer.json()["data"] == {"ids": ids, "accepted": 2}
         assert {(str(n.id), n.user_id) for n in await Notification.all()} == {
-            (ids[0], ada),
-            (ids[1], bob),
+            (ids[0], bob),
+            (ids[1], ada),
         }
         rows = await OutboxRow.all().order_by("id")
         assert [(row.kind, row.name, row.user_id) for row in rows] == [
