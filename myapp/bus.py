@@ -18,7 +18,7 @@ from redis.asyncio import Redis
 from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 from myapp.errors import Unavailable
 from myapp.until import end
@@ -27,12 +27,14 @@ CONNECT_SECONDS = 3.0
 SEND_SECONDS = 2.0
 PUBLISH_SECONDS = 0.5  # a request waits for it
 PING_SECONDS = 1.0
+LEAVE_SECONDS = 0.5  # in which all connections find out that are written to at once
 UNANSWERED_PINGS = 3  # then the connection is dead, whatever the kernel believes
 FIRST_WAIT_SECONDS = 1.0  # what a start waits at most for the first connection
 BACKOFF_SECONDS = 0.1
 LONGEST_BACKOFF_SECONDS = 3.0
 CHANNELS_A_COMMAND = 500
 OUT_OF_REACH = "The message bus is out of reach"
+REPLICA = "Redis is a replica by now"
 
 Callback = Callable[[bytes], None]
 Unsubscribe = Callable[[], None]
@@ -59,14 +61,17 @@ class MessageBus:
         *,
         publish_seconds: float = PUBLISH_SECONDS,
         connect_seconds: float = CONNECT_SECONDS,
+        leave_seconds: float = LEAVE_SECONDS,
     ) -> None:
         """`redis` publishes, and says where the connection of our own goes.
 
-        To publish takes `publish_seconds` at most, and a try to connect `connect_seconds`.
+        To publish takes `publish_seconds` at most, and a try to connect `connect_seconds`. It
+        stays for `leave_seconds` when it is told to leave.
         """
         self._redis = redis
         self._connect_seconds = connect_seconds
         self._publish_seconds = publish_seconds
+        self._leave_seconds = leave_seconds
         self._subscribers: dict[str, list[Subscriber]] = {}
         self._reconnect_callbacks: list[Callable[[], None]] = []
         self._waiters: dict[str, asyncio.Future[None]] = {}
@@ -77,6 +82,8 @@ class MessageBus:
         self._wake = asyncio.Event()
         self._unanswered = 0
         self._lost_at: float | None = None
+        self._leaving: asyncio.TimerHandle | None = None
+        self._may_stay = True
         self._tried = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -89,6 +96,8 @@ class MessageBus:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        if self._leaving is not None:
+            self._leaving.cancel()
         if self._task is not None:
             await end(self._task)
             self._disconnect()
@@ -106,6 +115,21 @@ class MessageBus:
         """
         self._reconnect_callbacks.append(callback)
         return partial(self._reconnect_callbacks.remove, callback)
+
+    def leave(self) -> None:
+        """Has it connect anew, in a moment: somebody found that this server is a replica by now.
+
+        Nobody tells the bus, which never writes, and what is published at the new primary may not
+        come here.
+        """
+        if self._leaving is None:
+            loop = asyncio.get_running_loop()
+            self._leaving = loop.call_later(self._leave_seconds, self._part)
+
+    def _part(self) -> None:
+        self._leaving = None
+        self._may_stay = False
+        self._wake.set()
 
     async def publish(self, channel: str, message: bytes) -> None:
         """Sends to every process that is subscribed now.
@@ -173,6 +197,7 @@ class MessageBus:
         try:
             async with asyncio.timeout(self._connect_seconds):
                 await connection.connect()  # type: ignore[no-untyped-call]  # not typed
+                await refuse_replica(connection)
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._read(connection))
                 tasks.create_task(self._write(connection))
@@ -214,9 +239,14 @@ class MessageBus:
         self._asked.clear()
         self._changed = set(self._subscribers)
         self._unanswered = 0
+        self._may_stay = True
         next_ping = 0.0
         while True:
             self._wake.clear()
+            if not self._may_stay:
+                # Others to the same server, on which it would publish to nobody.
+                await self._redis.connection_pool.disconnect(inuse_connections=False)
+                raise ConnectionError(REPLICA)
             for command in self._commands():
                 await send(connection, *command)
             if time.monotonic() >= next_ping:
@@ -298,6 +328,17 @@ def call_back(callback: Callable[..., None], *arguments: object) -> None:
         callback(*arguments)
     except Exception:
         log.exception("callback failed", callback=repr(callback))
+
+
+async def refuse_replica(connection: AbstractConnection) -> None:
+    """Raises ConnectionError where the name in the URL leads to one, as it may for some time."""
+    await send(connection, "ROLE")
+    try:
+        role, *_ = await connection.read_response()
+    except ResponseError:  # not everybody may ask
+        return
+    if role in (b"slave", b"replica"):
+        raise ConnectionError(REPLICA)
 
 
 async def send(connection: AbstractConnection, *command: str) -> None:

@@ -1,5 +1,6 @@
 """The program's clients of Redis, and how they follow a primary that moves."""
 
+from collections.abc import Callable
 from typing import Any
 
 from redis.asyncio import Connection, Redis, SSLConnection, UnixDomainSocketConnection
@@ -22,12 +23,20 @@ class PrimaryConnection(AbstractConnection):
     any other. The next connection goes to where the name in the URL leads by then.
     """
 
+    def __init__(
+        self, *args: Any, on_demotion: Callable[[], None] | None = None, **options: Any
+    ) -> None:
+        super().__init__(*args, **options)
+        self._on_demotion = on_demotion
+
     async def read_response(self, *args: Any, **options: Any) -> Any:
         """Raises redis-py's ConnectionError, after which a command is sent once more."""
         try:
             return await super().read_response(*args, **options)
         except ReadOnlyError as error:
             await self.disconnect(nowait=True)
+            if self._on_demotion is not None:
+                self._on_demotion()
             raise RedisConnectionError("Redis is a replica by now") from error
 
 
@@ -48,6 +57,14 @@ OURS: dict[type[AbstractConnection], type[AbstractConnection]] = {
     SSLConnection: TlsConnection,
     UnixDomainSocketConnection: UnixConnection,
 }
+
+
+def on_demotion(client: Redis, callback: Callable[[], None]) -> None:
+    """Calls back whenever a connection of this client, made from now on, finds itself demoted.
+
+    For those that never write, and so are not told themselves.
+    """
+    client.connection_pool.connection_kwargs["on_demotion"] = callback
 
 
 def make_client(url: str, **options: Any) -> Redis:

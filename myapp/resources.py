@@ -32,7 +32,7 @@ from myapp.push.log import LogProvider
 from myapp.queue.client import JobQueue
 from myapp.queue.connection import RedisLink, connect_queue
 from myapp.rate_limits import RateLimits, rates_of
-from myapp.redis_client import make_client
+from myapp.redis_client import make_client, on_demotion
 from myapp.secrets import derive_key, read_or_make
 from myapp.sse.guard import Standing
 from myapp.sse.hub import Hub
@@ -192,6 +192,8 @@ def assemble(
     redis = connect(redis_url)
     queue_redis = connect_queue(redis_url)
     bus = MessageBus(redis)
+    for client in (redis, queue_redis):
+        on_demotion(client, bus.leave)
     accounts = Accounts(bus, load=load_user)
     measure_process(metrics, database)
     hub = Hub(

@@ -1,6 +1,8 @@
 """What every connection to Redis is made with, and where it goes when the primary moves."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -10,9 +12,12 @@ import redis
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
+from myapp.bus import MessageBus
+from myapp.errors import Unavailable
 from myapp.queue.connection import connect_queue
-from myapp.redis_client import PrimaryConnection
+from myapp.redis_client import PrimaryConnection, on_demotion
 from myapp.resources import connect
+from tests.support.hubs import until
 from tests.support.valkey import Valkey, running_valkey
 
 ClientOf = Callable[[str], Redis]
@@ -38,8 +43,15 @@ class Primary:
         path.symlink_to(first.socket)
 
     def fail_over(self) -> None:
+        self.demote()
+        self.move()
+
+    def demote(self) -> None:
         """The first one lives on, as a replica of somebody who is not there."""
         demote(self._first)
+
+    def move(self) -> None:
+        """The name leads to the second one from now on."""
         self._path.unlink()
         self._path.symlink_to(self._second.socket)
 
@@ -89,6 +101,32 @@ class TestFailover:
             primary.fail_over()
             await write(client)
             assert await client.get("key") in ("value", b"value")
+
+    @pytest.mark.parametrize("moves_late", [False, True])
+    async def test_the_bus_goes_along_which_never_writes(
+        self, primary: Primary, moves_late: bool
+    ) -> None:
+        heard: list[bytes] = []
+        async with connect(primary.url) as client:
+            bus = MessageBus(client, publish_seconds=5)
+            on_demotion(client, bus.leave)
+            async with bus, asyncio.timeout(30):
+                await bus.subscribe("news", heard.append)
+                await client.set("key", "value")
+                primary.demote()
+                if not moves_late:
+                    primary.move()
+                with suppress(RedisConnectionError):
+                    await client.set("key", "value")
+                if moves_late:
+                    await until(lambda: not bus.connected)
+                    await asyncio.sleep(1)
+                    assert not bus.connected
+                    primary.move()
+                while not heard:
+                    with suppress(Unavailable):
+                        await bus.publish("news", b"here")
+                    await asyncio.sleep(0.05)
 
     @both_clients
     async def test_a_replica_that_has_the_name_is_out_of_reach_and_keeps_no_connections(
