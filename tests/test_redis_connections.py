@@ -119,7 +119,7 @@ class TestFailover:
                 with suppress(RedisConnectionError):
                     await client.set("key", "value")
                 if moves_late:
-                    await until(lambda: not bus.connected)
+                    await until(lambda: not bus.connected, within=15)
                     await asyncio.sleep(1)
                     assert not bus.connected
                     primary.move()

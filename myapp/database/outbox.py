@@ -76,11 +76,15 @@ class OutboxRow(Model):
 
     @classmethod
     async def state(cls) -> OutboxState:
-        """What an operator wants to know of the outbox."""
+        """What an operator wants to know of the outbox.
+
+        Rows go while it asks: none that waits has no oldest.
+        """
         oldest = await cls.waiting().first()
+        waiting = await cls.filter(set_aside_at=None).count()
         return OutboxState(
-            waiting=await cls.filter(set_aside_at=None).count(),
-            oldest=oldest.created_at if oldest else None,
+            waiting=waiting,
+            oldest=oldest.created_at if oldest and waiting else None,
             set_aside=await cls.exclude(set_aside_at=None).count(),
         )
 

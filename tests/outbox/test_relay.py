@@ -330,7 +330,7 @@ class TestGauges:
             await until(lambda: registry.get_sample_value("outbox_waiting") == 2)
             heard.away = False
             await until(lambda: registry.get_sample_value("outbox_waiting") == 0)
-            assert registry.get_sample_value("outbox_oldest_seconds") == 0
+            await until(lambda: registry.get_sample_value("outbox_oldest_seconds") == 0)
 
     async def test_follow_it_while_another_has_the_lease_and_does_nothing(
         self, resources: Resources, tasks: Registry, heard: Heard

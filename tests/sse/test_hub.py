@@ -622,7 +622,7 @@ class TestRevocation:
             await process.connect(bob, sign_in=SignIn("bob", 1000)),
         ]
         process.ended.add(before)
-        await until(lambda: all(client.ended for client in ended))
+        await until(lambda: all(client.ended for client in ended), within=15)
         await asyncio.sleep(0.3)
         assert not any(client.ended for client in others)
 
@@ -633,7 +633,7 @@ class TestRevocation:
         sign_ins = [SignIn(f"u{n}", 1000) for n in range(MOST_SIGN_INS + 1)]
         clients = [await process.connect(add_user(), sign_in=each) for each in sign_ins]
         process.ended.update((sign_ins[0], sign_ins[-1]))
-        await until(lambda: clients[0].ended and clients[-1].ended)
+        await until(lambda: clients[0].ended and clients[-1].ended, within=15)
         assert sum(client.ended for client in clients) == 2
 
     async def test_is_found_also_where_the_provider_failed_for_others(
@@ -644,7 +644,7 @@ class TestRevocation:
         clients = [await process.connect(add_user(), sign_in=each) for each in sign_ins]
         process.unlucky = sign_ins[0]
         process.ended.add(sign_ins[-1])
-        await until(lambda: clients[-1].ended)
+        await until(lambda: clients[-1].ended, within=15)
 
     async def test_ends_nothing_while_the_provider_is_away_and_is_found_after_it(
         self, start_process: StartProcess, ada: User
@@ -656,7 +656,7 @@ class TestRevocation:
         await asyncio.sleep(0.5)
         assert not client.ended
         process.provider_is_away = False
-        await until(lambda: client.ended)
+        await until(lambda: client.ended, within=15)
 
 
 class TestLimit:
