@@ -80,7 +80,7 @@ class FcmProvider:
 
     async def _end_work(self) -> None:
         await self.access_token.close()
-        await self._service._async_client.aclose()  # noqa: SLF001
+        await self._service._async_client.aclose()  # noqa: SLF001  # no public way
 
     async def send_one(self, message: messaging.Message) -> None:
         """Raises a FirebaseError; whatever else happens comes inside an UnknownError."""
